@@ -1,0 +1,101 @@
+// Command plumb gives a process its own network, by talking to the kernel and to nobody else.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+)
+
+// A command is one word after plumb; each has a file of its own.
+type command struct {
+	name    string
+	args    string // what follows the name in the usage line
+	summary string
+	run     func(args []string) error
+}
+
+func commands() []command {
+	return []command{
+		versionCommand(),
+	}
+}
+
+// init keeps main on the main thread, whose namespaces are what /proc/self/ns shows: Go parks the main
+// thread instead of ending it, so a goroutine that left it in another namespace would be seen for good.
+func init() { runtime.LockOSThread() }
+
+func main() {
+	status := make(chan int)
+	// The command runs on a thread of its own, so that a goroutine that it starts needs no hand-off from the locked one.
+	go func() { status <- dispatch(os.Args[1:]) }()
+	os.Exit(<-status)
+}
+
+// dispatch runs the command that args name and returns the exit status.
+func dispatch(args []string) int {
+	if len(args) == 0 {
+		printUsage(os.Stderr)
+		return exitUsage
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.status(c.run(args[1:]))
+		}
+	}
+	switch args[0] {
+	case "help", "-h", "--help":
+		return help(args[1:])
+	case "--version":
+		return dispatch([]string{"version"})
+	}
+	fmt.Fprintf(os.Stderr, "plumb: %q is not a command: see plumb help\n", args[0])
+	return exitUsage
+}
+
+// The exit statuses that every command shares. A command that has others returns an exitError.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// An exitError ends plumb with a status of its own. Err is printed unless it is nil.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// status prints what went wrong, if anything did, and returns the exit status that says so.
+func (c command) status(err error) int {
+	if err == nil {
+		return 0
+	}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		if usage.help {
+			return 0
+		}
+		fmt.Fprintf(os.Stderr, "plumb: %s: %v\nusage: plumb %s %s\n", c.name, usage.err, c.name, c.args)
+		return exitUsage
+	}
+	status := exitFailed
+	var exit *exitError
+	if errors.As(err, &exit) {
+		status = exit.status
+		if exit.err == nil {
+			return status
+		}
+	}
+	fmt.Fprintf(os.Stderr, "plumb: %s: %v\n", c.name, err)
+	return status
+}
