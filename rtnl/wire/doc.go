@@ -1,0 +1,52 @@
+// Package wire is the codec and the socket that everything in plumb that speaks netlink stands on. It knows neither
+// rtnetlink nor nftables: packages rtnl and nat describe their messages to it.
+//
+// # What goes over the socket
+//
+// A datagram holds one message or several. Each begins with 16 bytes, struct nlmsghdr (linux/netlink.h), all in the
+// host's byte order:
+//
+//	 0       4     6     8        12      16
+//	+-------+-----+-----+--------+-------+----------------------
+//	| length| type|flags|sequence| port  | body, padded to 4
+//	+-------+-----+-----+--------+-------+----------------------
+//
+// The body begins with a fixed C struct of the message's type, such as struct ifinfomsg for RTM_NEWLINK; after it come
+// attributes, each 4 bytes of struct nlattr, a payload, and padding up to a multiple of 4:
+//
+//	 0     2     4
+//	+-----+-----+------------------+---
+//	| len | type| payload          | pad     len counts the 4 bytes and the payload, not the padding
+//	+-----+-----+------------------+---
+//
+// A payload is a number, a string, an address, a C struct, or attributes again (type with NLA_F_NESTED set, mostly).
+//
+// # One definition
+//
+// A Table says all of that once. This one describes a message with a struct of two fields and two attributes:
+//
+//	type Thing struct {
+//		Family uint8
+//		Index  uint32
+//		Name   string
+//		MTU    uint32 // bytes
+//	}
+//
+//	var thingTable = wire.Table[Thing]{
+//		wire.Field("family", func(t *Thing) *uint8 { return &t.Family }),
+//		wire.Pad[Thing](3),
+//		wire.Field("index", func(t *Thing) *uint32 { return &t.Index }),
+//		wire.String(1, "THING_NAME", func(t *Thing) *string { return &t.Name }),
+//		wire.U32(2, "THING_MTU", func(t *Thing) *uint32 { return &t.MTU }),
+//	}
+//
+// From it come Encode, Decode and Show (the tree that a trace prints), and PathAt, which turns the offset in the
+// kernel's extended ACK into a name: "THING_MTU" instead of "byte 36". There is no second place that could disagree.
+//
+// # In what order to read
+//
+// table.go is the Table, rows.go its rows for plain values, nest.go those that hold tables again, encode.go the
+// bytes, show.go the tree. message.go puts the 16 bytes before a body. conn.go sends a group of messages and reads
+// every answer; dump.go asks for one object or for all; listen.go waits for events; error.go reads the kernel's
+// refusals; transport.go is the socket, and trace.go what watches it.
+package wire

@@ -1,0 +1,97 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// native is the host's byte order: the order of everything in rtnetlink that the header does not say otherwise of.
+var native = binary.NativeEndian
+
+// An Encoder appends fields and attributes to a buffer. It remembers the first error, so that rows need not check.
+type Encoder struct {
+	b   []byte
+	err error
+}
+
+// fail records why the message cannot be encoded; what is appended after it is of no use.
+func (e *Encoder) fail(format string, args ...any) {
+	if e.err == nil {
+		e.err = fmt.Errorf(format, args...)
+	}
+}
+
+// grow appends n zero bytes and returns them.
+func (e *Encoder) grow(n int) []byte {
+	start := len(e.b)
+	e.b = append(e.b, make([]byte, n)...)
+	return e.b[start:]
+}
+
+// attr appends an attribute with a payload of n zero bytes, padded, and returns the payload.
+func (e *Encoder) attr(typ uint16, n int) []byte {
+	start := e.begin(typ)
+	e.grow(n)
+	e.end(start)
+	return e.b[start+attrHeader : start+attrHeader+n]
+}
+
+// begin appends an attribute's header; end writes its length, once the payload is there, and pads it.
+func (e *Encoder) begin(typ uint16) (start int) {
+	start = len(e.b)
+	native.PutUint16(e.grow(attrHeader)[2:], typ)
+	return start
+}
+
+func (e *Encoder) end(start int) {
+	n := len(e.b) - start
+	if n > math.MaxUint16 {
+		e.fail("attribute %d has %d bytes of payload, %d is the most", native.Uint16(e.b[start+2:])&typeMask, n-attrHeader, math.MaxUint16-attrHeader)
+	}
+	native.PutUint16(e.b[start:], uint16(n))
+	e.grow(align(n) - n)
+}
+
+// number is what a numeric row holds. A type with a String method is shown by it.
+type number interface {
+	~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int8 | ~int16 | ~int32 | ~int64
+}
+
+// putNumber writes v into all of b.
+func putNumber[V number](b []byte, big bool, v V) {
+	var order binary.ByteOrder = native
+	if big {
+		order = binary.BigEndian
+	}
+	switch len(b) {
+	case 1:
+		b[0] = byte(v)
+	case 2:
+		order.PutUint16(b, uint16(v))
+	case 4:
+		order.PutUint32(b, uint32(v))
+	case 8:
+		order.PutUint64(b, uint64(v))
+	}
+}
+
+// getNumber reads size bytes of b. More bytes than that are a newer kernel's business.
+func getNumber[V number](b []byte, size int, big bool) (V, error) {
+	if len(b) < size {
+		return 0, fmt.Errorf("%d bytes where %d are needed: %w", len(b), size, ErrTruncated)
+	}
+	var order binary.ByteOrder = native
+	if big {
+		order = binary.BigEndian
+	}
+	switch size {
+	case 1:
+		return V(b[0]), nil
+	case 2:
+		return V(order.Uint16(b)), nil
+	case 4:
+		return V(order.Uint32(b)), nil
+	}
+	return V(order.Uint64(b)), nil
+}

@@ -1,0 +1,125 @@
+package wire
+
+import (
+	"strconv"
+
+	"github.com/mdlayher/netlink"
+)
+
+// A Message is a message type: its number, its name in the kernel's header, and the table of its body.
+type Message[T any] struct {
+	Type uint16
+	Name string
+	Body *Table[T]
+}
+
+// A Request is one message to be sent: a type, flags and a body. Message.New makes it.
+type Request struct {
+	Type    netlink.HeaderType
+	Flags   netlink.HeaderFlags
+	Name    string // of the type, such as RTM_NEWLINK
+	Purpose string // what it is for, such as "create pl-web"; errors and traces say it
+	body    body
+}
+
+// body is a table and the value that it encodes.
+type body interface {
+	Codec
+	encodeBody(e *Encoder)
+}
+
+type bodyOf[T any] struct {
+	Table[T]
+	v *T
+}
+
+func (b bodyOf[T]) encodeBody(e *Encoder) { b.Table.encode(e, b.v) }
+
+// New makes a request of v. NLM_F_REQUEST is always set.
+func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Request {
+	return Request{
+		Type: netlink.HeaderType(m.Type), Flags: netlink.Request | flags,
+		Name: m.Name, Purpose: purpose, body: bodyOf[T]{*m.Body, v},
+	}
+}
+
+// Info is what a trace needs to know of a message type.
+type Info struct {
+	Name string
+	Body Codec // nil where the body is not known
+}
+
+// Info returns what a trace needs to know of m.
+func (m *Message[T]) Info() Info { return Info{m.Name, m.Body} }
+
+// A Protocol is a netlink family and its message types.
+type Protocol struct {
+	Name   string // NETLINK_ROUTE
+	Family int    // unix.NETLINK_ROUTE
+	// Lookup finds a message type.
+	Lookup func(typ uint16) (Info, bool)
+}
+
+// Info finds a message type of p, or one of netlink's own. One that is not known is named by its number.
+func (p *Protocol) Info(typ uint16) Info {
+	switch netlink.HeaderType(typ) {
+	case netlink.Noop:
+		return Info{Name: "NLMSG_NOOP"}
+	case netlink.Error:
+		return Info{Name: "NLMSG_ERROR"}
+	case netlink.Done:
+		return Info{Name: "NLMSG_DONE"}
+	case netlink.Overrun:
+		return Info{Name: "NLMSG_OVERRUN"}
+	}
+	if info, ok := p.Lookup(typ); ok {
+		return info
+	}
+	return Info{Name: "message " + strconv.Itoa(int(typ))}
+}
+
+// headerSize is the size of struct nlmsghdr, linux/netlink.h.
+const headerSize = 16
+
+// appendTo encodes the whole message, padded.
+func (r *Request) appendTo(e *Encoder, seq uint32) {
+	start := len(e.b)
+	e.grow(headerSize)
+	if r.body != nil {
+		r.body.encodeBody(e)
+	}
+	n := len(e.b) - start
+	h := e.b[start:]
+	native.PutUint32(h[0:], uint32(n))
+	native.PutUint16(h[4:], uint16(r.Type))
+	native.PutUint16(h[6:], uint16(r.Flags))
+	native.PutUint32(h[8:], seq)
+	// nlmsg_pid stays 0: the kernel takes the socket's own.
+	e.grow(align(n) - n)
+}
+
+// Encode returns the bytes of the whole message, header included, as it is sent with sequence number seq.
+func (r Request) Encode(seq uint32) ([]byte, error) {
+	var e Encoder
+	r.appendTo(&e, seq)
+	return e.b, e.err
+}
+
+// parseHeader splits the first message off b: its header, its body, and what comes after it.
+func parseHeader(b []byte) (h netlink.Header, body, rest []byte, err error) {
+	if len(b) < headerSize {
+		return h, nil, nil, ErrTruncated
+	}
+	h = netlink.Header{
+		Length:   native.Uint32(b[0:]),
+		Type:     netlink.HeaderType(native.Uint16(b[4:])),
+		Flags:    netlink.HeaderFlags(native.Uint16(b[6:])),
+		Sequence: native.Uint32(b[8:]),
+		PID:      native.Uint32(b[12:]),
+	}
+	if h.Length < headerSize || int64(h.Length) > int64(len(b)) {
+		return h, nil, nil, ErrTruncated
+	}
+	n := int(h.Length)
+	return h, b[headerSize:n], b[min(align(n), len(b)):], nil
+}
