@@ -18,6 +18,8 @@ type command struct {
 
 func commands() []command {
 	return []command{
+		lookupCommand(),
+		fetchCommand(),
 		versionCommand(),
 	}
 }
