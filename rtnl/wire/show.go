@@ -44,6 +44,12 @@ func (t Table[T]) show(b []byte, offset int) []Node {
 		n += r.size
 	}
 	n = min(align(n), len(b))
+	if t.isStruct() {
+		if n < len(b) {
+			nodes = append(nodes, Node{Name: "rest", Value: hex(b[n:]), Offset: offset + n, Length: len(b) - n})
+		}
+		return nodes
+	}
 	for a := range attrs(b[n:]) {
 		at := offset + n + a.offset
 		if a.bad {

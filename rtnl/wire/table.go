@@ -75,6 +75,9 @@ func (t Table[T]) Decode(b []byte, v *T) error {
 	if err != nil {
 		return err
 	}
+	if t.isStruct() {
+		return nil // what comes after it is a newer kernel's: structs only grow at their end
+	}
 	var later []func() error
 	for a := range attrs(rest) {
 		row := t.row(a.Type)
@@ -118,6 +121,9 @@ func (t Table[T]) decodeFields(b []byte, v *T) (rest []byte, err error) {
 	}
 	return b[min(align(n), len(b)):], nil
 }
+
+// isStruct says whether the table has fields only.
+func (t Table[T]) isStruct() bool { return len(t) > 0 && t[len(t)-1].size > 0 }
 
 func (r *Row[T]) decode(v *T, a Attr) error {
 	if err := r.get(v, a); err != nil {

@@ -1,0 +1,16 @@
+// Package rtnl speaks rtnetlink, the kernel's language for links, addresses, routes and neighbours (rtnetlink(7)).
+//
+// Each object has a file, which reads in one order: where the kernel declares the message, the C struct, the Go struct,
+// the table that encodes, decodes and shows it, and what can be done with it. link.go is the place to begin;
+// veth.go, beside it, is what makes a pair of links, and package wire below is how a table becomes bytes.
+//
+// Requests are values: NewLink, NewAddr and so on only describe what is wanted, and Conn.Do sends any number of
+// them in one datagram:
+//
+//	err := conn.Do(
+//		rtnl.NewLink(pair, "create pl-web"),
+//		rtnl.NewAddr(gateway, "give pl-web its address"),
+//	)
+//
+// rtnetlink goes on after a message that it refuses, so a caller who gets an error undoes what the others did.
+package rtnl

@@ -1,0 +1,207 @@
+package rtnl
+
+import (
+	"net"
+
+	"plumb/rtnl/wire"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A link is a network interface. RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK and RTM_SETLINK carry, after the netlink
+// header, this struct (linux/rtnetlink.h) and the attributes IFLA_* (linux/if_link.h):
+//
+//	struct ifinfomsg {
+//		unsigned char  ifi_family;
+//		unsigned char  __ifi_pad;
+//		unsigned short ifi_type;   // ARPHRD_*
+//		int            ifi_index;  // 0 in a request: the kernel chooses, or the name says it
+//		unsigned       ifi_flags;  // IFF_*
+//		unsigned       ifi_change; // which of the flags are meant
+//	};
+
+// A Link is a network interface, or what is asked of one. What is zero is not sent.
+type Link struct {
+	Family Family
+	Type   HardwareType
+	Index  uint32
+	Flags  LinkFlags
+	Change LinkFlags // which bits of Flags a request sets
+
+	Name      string           // at most 15 bytes
+	Alias     string           // at most 255 bytes; ignored by the kernel in a request that creates
+	Address   net.HardwareAddr // link-layer address
+	Broadcast net.HardwareAddr
+	MTU       uint32 // bytes
+	MinMTU    uint32 // bytes
+	MaxMTU    uint32 // bytes
+	Link      uint32 // the other end's index, in the namespace LinkNetNSID
+	Master    uint32 // the bridge's index, or another master's
+	Group     uint32
+	Qdisc     string
+
+	TxQueueLen   uint32 // packets
+	NumTxQueues  uint32
+	NumRxQueues  uint32
+	OperState    OperState
+	LinkMode     uint8
+	Carrier      *uint8
+	NetNSFd      *uint32 // the namespace to create in, or to move to: a file descriptor of ours
+	NetNSPid     uint32  // the same, by a process in it
+	LinkNetNSID  *int32  // the other end's namespace; -1: it is gone
+	ExtMask      ExtMask // of a get: what else to tell, or to leave out
+	Stats        *LinkStats
+	Info         *LinkInfo
+	AF           *LinkAF
+	AltNames     *AltNames
+	PermAddress  net.HardwareAddr
+	Unrecognised []wire.Attr
+}
+
+// linkAttrs are the fields and attributes of a link, all but IFLA_LINKINFO: the table that describes a veth's peer,
+// inside IFLA_LINKINFO, is this one.
+var linkAttrs = wire.Table[Link]{
+	wire.Field("ifi_family", func(l *Link) *Family { return &l.Family }),
+	wire.Pad[Link](1),
+	wire.Field("ifi_type", func(l *Link) *HardwareType { return &l.Type }),
+	wire.Field("ifi_index", func(l *Link) *uint32 { return &l.Index }),
+	wire.Field("ifi_flags", func(l *Link) *LinkFlags { return &l.Flags }),
+	wire.Field("ifi_change", func(l *Link) *LinkFlags { return &l.Change }),
+
+	wire.String(unix.IFLA_IFNAME, "IFLA_IFNAME", func(l *Link) *string { return &l.Name }),
+	wire.MAC(unix.IFLA_ADDRESS, "IFLA_ADDRESS", func(l *Link) *net.HardwareAddr { return &l.Address }),
+	wire.MAC(unix.IFLA_BROADCAST, "IFLA_BROADCAST", func(l *Link) *net.HardwareAddr { return &l.Broadcast }),
+	wire.U32(unix.IFLA_MTU, "IFLA_MTU", func(l *Link) *uint32 { return &l.MTU }),
+	wire.U32(unix.IFLA_MIN_MTU, "IFLA_MIN_MTU", func(l *Link) *uint32 { return &l.MinMTU }),
+	wire.U32(unix.IFLA_MAX_MTU, "IFLA_MAX_MTU", func(l *Link) *uint32 { return &l.MaxMTU }),
+	wire.U32(unix.IFLA_LINK, "IFLA_LINK", func(l *Link) *uint32 { return &l.Link }),
+	wire.U32(unix.IFLA_MASTER, "IFLA_MASTER", func(l *Link) *uint32 { return &l.Master }),
+	wire.U32(unix.IFLA_GROUP, "IFLA_GROUP", func(l *Link) *uint32 { return &l.Group }),
+	wire.String(unix.IFLA_QDISC, "IFLA_QDISC", func(l *Link) *string { return &l.Qdisc }),
+	wire.U32(unix.IFLA_TXQLEN, "IFLA_TXQLEN", func(l *Link) *uint32 { return &l.TxQueueLen }),
+	wire.U32(unix.IFLA_NUM_TX_QUEUES, "IFLA_NUM_TX_QUEUES", func(l *Link) *uint32 { return &l.NumTxQueues }),
+	wire.U32(unix.IFLA_NUM_RX_QUEUES, "IFLA_NUM_RX_QUEUES", func(l *Link) *uint32 { return &l.NumRxQueues }),
+	wire.U8(unix.IFLA_OPERSTATE, "IFLA_OPERSTATE", func(l *Link) *OperState { return &l.OperState }),
+	wire.U8(unix.IFLA_LINKMODE, "IFLA_LINKMODE", func(l *Link) *uint8 { return &l.LinkMode }),
+	wire.Opt(unix.IFLA_CARRIER, "IFLA_CARRIER", func(l *Link) **uint8 { return &l.Carrier }),
+	wire.Opt(unix.IFLA_NET_NS_FD, "IFLA_NET_NS_FD", func(l *Link) **uint32 { return &l.NetNSFd }),
+	wire.U32(unix.IFLA_NET_NS_PID, "IFLA_NET_NS_PID", func(l *Link) *uint32 { return &l.NetNSPid }),
+	wire.Opt(unix.IFLA_LINK_NETNSID, "IFLA_LINK_NETNSID", func(l *Link) **int32 { return &l.LinkNetNSID }),
+	wire.U32(unix.IFLA_EXT_MASK, "IFLA_EXT_MASK", func(l *Link) *ExtMask { return &l.ExtMask }),
+	wire.Text(unix.IFLA_IFALIAS, "IFLA_IFALIAS", func(l *Link) *string { return &l.Alias }),
+	wire.Struct(unix.IFLA_STATS64, "IFLA_STATS64", func(l *Link) **LinkStats { return &l.Stats }, &linkStatsTable),
+	wire.Nest(unix.IFLA_AF_SPEC, "IFLA_AF_SPEC", func(l *Link) **LinkAF { return &l.AF }, &linkAFTable),
+	wire.Nest(unix.IFLA_PROP_LIST, "IFLA_PROP_LIST", func(l *Link) **AltNames { return &l.AltNames }, &altNamesTable),
+	wire.MAC(unix.IFLA_PERM_ADDRESS, "IFLA_PERM_ADDRESS", func(l *Link) *net.HardwareAddr { return &l.PermAddress }),
+	wire.Unknown(func(l *Link) *[]wire.Attr { return &l.Unrecognised }),
+}
+
+var linkTable = wire.Join(linkAttrs, wire.Table[Link]{
+	wire.Nest(unix.IFLA_LINKINFO, "IFLA_LINKINFO", func(l *Link) **LinkInfo { return &l.Info }, &linkInfoTable),
+})
+
+// LinkInfo is IFLA_LINKINFO: what kind of link it is, and what only that kind has.
+type LinkInfo struct {
+	Kind string // "veth", "bridge", ...
+	Data any    // *Veth where Kind is "veth"; wire.Raw for a kind that this package does not know
+	Rest []wire.Attr
+}
+
+var linkInfoTable = wire.Table[LinkInfo]{
+	wire.String(unix.IFLA_INFO_KIND, "IFLA_INFO_KIND", func(i *LinkInfo) *string { return &i.Kind }),
+	wire.NestBy(unix.IFLA_INFO_DATA, "IFLA_INFO_DATA",
+		func(i *LinkInfo) string { return i.Kind },
+		func(i *LinkInfo) *any { return &i.Data },
+		wire.Kinds{"veth": wire.KindOf(&vethTable)}),
+	wire.Unknown(func(i *LinkInfo) *[]wire.Attr { return &i.Rest }),
+}
+
+// AltNames is IFLA_PROP_LIST: a link's further names, each at most 127 bytes.
+type AltNames struct {
+	Names []string
+}
+
+var altNamesTable = wire.Table[AltNames]{
+	wire.Strings(unix.IFLA_ALT_IFNAME, "IFLA_ALT_IFNAME", func(a *AltNames) *[]string { return &a.Names }),
+}
+
+// LinkStats is the beginning of struct rtnl_link_stats64, linux/if_link.h: counted since the link was made.
+type LinkStats struct {
+	RxPackets, TxPackets uint64
+	RxBytes, TxBytes     uint64
+	RxErrors, TxErrors   uint64
+	RxDropped, TxDropped uint64
+}
+
+var linkStatsTable = wire.Table[LinkStats]{
+	wire.Field("rx_packets", func(s *LinkStats) *uint64 { return &s.RxPackets }),
+	wire.Field("tx_packets", func(s *LinkStats) *uint64 { return &s.TxPackets }),
+	wire.Field("rx_bytes", func(s *LinkStats) *uint64 { return &s.RxBytes }),
+	wire.Field("tx_bytes", func(s *LinkStats) *uint64 { return &s.TxBytes }),
+	wire.Field("rx_errors", func(s *LinkStats) *uint64 { return &s.RxErrors }),
+	wire.Field("tx_errors", func(s *LinkStats) *uint64 { return &s.TxErrors }),
+	wire.Field("rx_dropped", func(s *LinkStats) *uint64 { return &s.RxDropped }),
+	wire.Field("tx_dropped", func(s *LinkStats) *uint64 { return &s.TxDropped }),
+}
+
+var (
+	newLink     = wire.Message[Link]{Type: unix.RTM_NEWLINK, Name: "RTM_NEWLINK", Body: &linkTable}
+	delLink     = wire.Message[Link]{Type: unix.RTM_DELLINK, Name: "RTM_DELLINK", Body: &linkTable}
+	getLink     = wire.Message[Link]{Type: unix.RTM_GETLINK, Name: "RTM_GETLINK", Body: &linkTable}
+	setLink     = wire.Message[Link]{Type: unix.RTM_SETLINK, Name: "RTM_SETLINK", Body: &linkTable}
+	newLinkProp = wire.Message[Link]{Type: unix.RTM_NEWLINKPROP, Name: "RTM_NEWLINKPROP", Body: &linkTable}
+)
+
+// NewLink creates a link. EEXIST means that the name or the index is taken.
+func NewLink(l *Link, purpose string) wire.Request {
+	return newLink.New(netlink.Acknowledge|netlink.Create|netlink.Excl, l, purpose)
+}
+
+// SetLink changes what is set in l of the link with its index, or, where that is 0, its name.
+func SetLink(l *Link, purpose string) wire.Request {
+	return setLink.New(netlink.Acknowledge, l, purpose)
+}
+
+// SetUp sets the link with this index up (IFF_UP).
+func SetUp(index uint32, purpose string) wire.Request {
+	return SetLink(&Link{Index: index, Flags: unix.IFF_UP, Change: unix.IFF_UP}, purpose)
+}
+
+// SetDown sets the link with this index down.
+func SetDown(index uint32, purpose string) wire.Request {
+	return SetLink(&Link{Index: index, Change: unix.IFF_UP}, purpose)
+}
+
+// AddAltName gives the link with this index a further name, of at most 127 bytes.
+func AddAltName(index uint32, name, purpose string) wire.Request {
+	return newLinkProp.New(netlink.Acknowledge|netlink.Create|netlink.Excl|netlink.Append,
+		&Link{Index: index, AltNames: &AltNames{Names: []string{name}}}, purpose)
+}
+
+// DelLink removes the link with the index of l, or its name, or all links of its group. ENODEV means that it is gone
+// already.
+func DelLink(l *Link, purpose string) wire.Request {
+	return delLink.New(netlink.Acknowledge, l, purpose)
+}
+
+// LinkByName gets a link by its name or one of its further names. The error is ENODEV where there is none.
+func (c *Conn) LinkByName(name string) (*Link, error) {
+	query := &Link{ExtMask: ExtSkipStats}
+	if len(name) < unix.IFNAMSIZ {
+		query.Name = name
+	} else {
+		query.Unrecognised = []wire.Attr{{Type: unix.IFLA_ALT_IFNAME, Data: append([]byte(name), 0)}}
+	}
+	return wire.Get(c.Conn, getLink.New(0, query, "get link "+name), &newLink)
+}
+
+// LinkByIndex gets a link by its index. The error is ENODEV where there is none.
+func (c *Conn) LinkByIndex(index uint32) (*Link, error) {
+	return wire.Get(c.Conn, getLink.New(0, &Link{Index: index}, "get link by its index"), &newLink)
+}
+
+// Links lists all links of the namespace.
+func (c *Conn) Links() ([]Link, error) {
+	return wire.Dump(c.Conn, getLink.New(0, &Link{}, "list links"), &newLink)
+}

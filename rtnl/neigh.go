@@ -1,0 +1,86 @@
+package rtnl
+
+import (
+	"net"
+	"net/netip"
+
+	"plumb/rtnl/wire"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A neighbour: the link-layer address that an address on a link has. RTM_NEWNEIGH, RTM_DELNEIGH and RTM_GETNEIGH
+// carry this struct and the attributes NDA_* (linux/neighbour.h):
+//
+//	struct ndmsg {
+//		__u8  ndm_family;
+//		__u8  ndm_pad1;
+//		__u16 ndm_pad2;
+//		__s32 ndm_ifindex;
+//		__u16 ndm_state;   // NUD_*
+//		__u8  ndm_flags;   // NTF_*
+//		__u8  ndm_type;    // RTN_*
+//	};
+
+// A Neigh is an entry of the neighbour table: ARP for IPv4, neighbour discovery for IPv6.
+type Neigh struct {
+	Family    Family
+	Index     uint32
+	State     NeighState
+	Flags     NeighFlags
+	Type      RouteType
+	Address   netip.Addr
+	LLAddress net.HardwareAddr
+	Probes    uint32
+	CacheInfo *NeighCacheInfo
+	Rest      []wire.Attr
+}
+
+var neighTable = wire.Table[Neigh]{
+	wire.Field("ndm_family", func(n *Neigh) *Family { return &n.Family }),
+	wire.Pad[Neigh](3),
+	wire.Field("ndm_ifindex", func(n *Neigh) *uint32 { return &n.Index }),
+	wire.Field("ndm_state", func(n *Neigh) *NeighState { return &n.State }),
+	wire.Field("ndm_flags", func(n *Neigh) *NeighFlags { return &n.Flags }),
+	wire.Field("ndm_type", func(n *Neigh) *RouteType { return &n.Type }),
+
+	wire.IP(unix.NDA_DST, "NDA_DST", func(n *Neigh) *netip.Addr { return &n.Address }),
+	wire.MAC(unix.NDA_LLADDR, "NDA_LLADDR", func(n *Neigh) *net.HardwareAddr { return &n.LLAddress }),
+	wire.U32(unix.NDA_PROBES, "NDA_PROBES", func(n *Neigh) *uint32 { return &n.Probes }),
+	wire.Struct(unix.NDA_CACHEINFO, "NDA_CACHEINFO", func(n *Neigh) **NeighCacheInfo { return &n.CacheInfo }, &neighCacheInfoTable),
+	wire.Unknown(func(n *Neigh) *[]wire.Attr { return &n.Rest }),
+}
+
+// NeighCacheInfo is struct nda_cacheinfo, linux/neighbour.h. The times are clock ticks (USER_HZ) ago.
+type NeighCacheInfo struct {
+	Confirmed, Used, Updated, RefCount uint32
+}
+
+var neighCacheInfoTable = wire.Table[NeighCacheInfo]{
+	wire.Field("ndm_confirmed", func(c *NeighCacheInfo) *uint32 { return &c.Confirmed }),
+	wire.Field("ndm_used", func(c *NeighCacheInfo) *uint32 { return &c.Used }),
+	wire.Field("ndm_updated", func(c *NeighCacheInfo) *uint32 { return &c.Updated }),
+	wire.Field("ndm_refcnt", func(c *NeighCacheInfo) *uint32 { return &c.RefCount }),
+}
+
+var (
+	newNeigh = wire.Message[Neigh]{Type: unix.RTM_NEWNEIGH, Name: "RTM_NEWNEIGH", Body: &neighTable}
+	delNeigh = wire.Message[Neigh]{Type: unix.RTM_DELNEIGH, Name: "RTM_DELNEIGH", Body: &neighTable}
+	getNeigh = wire.Message[Neigh]{Type: unix.RTM_GETNEIGH, Name: "RTM_GETNEIGH", Body: &neighTable}
+)
+
+// NewNeigh adds an entry, or replaces the one that the address has on the link.
+func NewNeigh(n *Neigh, purpose string) wire.Request {
+	return newNeigh.New(netlink.Acknowledge|netlink.Create|netlink.Replace, n, purpose)
+}
+
+// DelNeigh removes an entry. ENOENT means that there is none such.
+func DelNeigh(n *Neigh, purpose string) wire.Request {
+	return delNeigh.New(netlink.Acknowledge, n, purpose)
+}
+
+// Neighs lists the neighbours of a family, or of all where family is 0.
+func (c *Conn) Neighs(family Family) ([]Neigh, error) {
+	return wire.Dump(c.Conn, getNeigh.New(0, &Neigh{Family: family}, "list neighbours"), &newNeigh)
+}

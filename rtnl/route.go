@@ -1,0 +1,173 @@
+package rtnl
+
+import (
+	"net/netip"
+
+	"plumb/rtnl/wire"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// A route. RTM_NEWROUTE, RTM_DELROUTE and RTM_GETROUTE carry this struct and the attributes RTA_* (linux/rtnetlink.h):
+//
+//	struct rtmsg {
+//		unsigned char rtm_family;
+//		unsigned char rtm_dst_len;
+//		unsigned char rtm_src_len;
+//		unsigned char rtm_tos;
+//		unsigned char rtm_table;    // RT_TABLE_*; RTA_TABLE has all 32 bits
+//		unsigned char rtm_protocol; // who set it: RTPROT_*
+//		unsigned char rtm_scope;    // how far the destination is: RT_SCOPE_*
+//		unsigned char rtm_type;     // RTN_*
+//		unsigned      rtm_flags;    // RTM_F_*, RTNH_F_*
+//	};
+
+// A Route says by which link, and through which gateway, a destination is reached.
+type Route struct {
+	Family    Family
+	DstLen    uint8 // bits of Dst; 0 is the default route
+	SrcLen    uint8
+	TOS       uint8
+	TableLow  Table8
+	Protocol  RouteProtocol
+	Scope     Scope
+	Type      RouteType
+	Flags     RouteFlags
+	Dst       netip.Addr
+	Src       netip.Addr
+	In        uint32 // index of a link
+	Out       uint32 // index of a link
+	Gateway   netip.Addr
+	Priority  uint32 // metric: the lowest wins
+	PrefSrc   netip.Addr
+	Table     uint32
+	Metrics   *RouteMetrics
+	Multipath []NextHop
+	CacheInfo wire.Raw
+	Pref      *uint8
+	NextHopID uint32
+	Rest      []wire.Attr
+}
+
+var routeTable = wire.Table[Route]{
+	wire.Field("rtm_family", func(r *Route) *Family { return &r.Family }),
+	wire.Field("rtm_dst_len", func(r *Route) *uint8 { return &r.DstLen }),
+	wire.Field("rtm_src_len", func(r *Route) *uint8 { return &r.SrcLen }),
+	wire.Field("rtm_tos", func(r *Route) *uint8 { return &r.TOS }),
+	wire.Field("rtm_table", func(r *Route) *Table8 { return &r.TableLow }),
+	wire.Field("rtm_protocol", func(r *Route) *RouteProtocol { return &r.Protocol }),
+	wire.Field("rtm_scope", func(r *Route) *Scope { return &r.Scope }),
+	wire.Field("rtm_type", func(r *Route) *RouteType { return &r.Type }),
+	wire.Field("rtm_flags", func(r *Route) *RouteFlags { return &r.Flags }),
+
+	wire.IP(unix.RTA_DST, "RTA_DST", func(r *Route) *netip.Addr { return &r.Dst }),
+	wire.IP(unix.RTA_SRC, "RTA_SRC", func(r *Route) *netip.Addr { return &r.Src }),
+	wire.U32(unix.RTA_IIF, "RTA_IIF", func(r *Route) *uint32 { return &r.In }),
+	wire.U32(unix.RTA_OIF, "RTA_OIF", func(r *Route) *uint32 { return &r.Out }),
+	wire.IP(unix.RTA_GATEWAY, "RTA_GATEWAY", func(r *Route) *netip.Addr { return &r.Gateway }),
+	wire.U32(unix.RTA_PRIORITY, "RTA_PRIORITY", func(r *Route) *uint32 { return &r.Priority }),
+	wire.IP(unix.RTA_PREFSRC, "RTA_PREFSRC", func(r *Route) *netip.Addr { return &r.PrefSrc }),
+	wire.U32(unix.RTA_TABLE, "RTA_TABLE", func(r *Route) *uint32 { return &r.Table }),
+	wire.Nest(unix.RTA_METRICS, "RTA_METRICS", func(r *Route) **RouteMetrics { return &r.Metrics }, &routeMetricsTable),
+	wire.Custom(unix.RTA_MULTIPATH, "RTA_MULTIPATH", false, putNextHops, getNextHops, showNextHops),
+	wire.Bytes(unix.RTA_CACHEINFO, "RTA_CACHEINFO", func(r *Route) *wire.Raw { return &r.CacheInfo }),
+	wire.Opt(unix.RTA_PREF, "RTA_PREF", func(r *Route) **uint8 { return &r.Pref }),
+	wire.U32(rtaNextHopID, "RTA_NH_ID", func(r *Route) *uint32 { return &r.NextHopID }),
+	wire.Unknown(func(r *Route) *[]wire.Attr { return &r.Rest }),
+}
+
+const rtaNextHopID = 30 // RTA_NH_ID, linux/rtnetlink.h
+
+// RouteMetrics is RTA_METRICS: RTAX_*, linux/rtnetlink.h.
+type RouteMetrics struct {
+	MTU    uint32 // bytes
+	AdvMSS uint32 // bytes
+	Rest   []wire.Attr
+}
+
+var routeMetricsTable = wire.Table[RouteMetrics]{
+	wire.U32(unix.RTAX_MTU, "RTAX_MTU", func(m *RouteMetrics) *uint32 { return &m.MTU }),
+	wire.U32(unix.RTAX_ADVMSS, "RTAX_ADVMSS", func(m *RouteMetrics) *uint32 { return &m.AdvMSS }),
+	wire.Unknown(func(m *RouteMetrics) *[]wire.Attr { return &m.Rest }),
+}
+
+var (
+	newRoute = wire.Message[Route]{Type: unix.RTM_NEWROUTE, Name: "RTM_NEWROUTE", Body: &routeTable}
+	delRoute = wire.Message[Route]{Type: unix.RTM_DELROUTE, Name: "RTM_DELROUTE", Body: &routeTable}
+	getRoute = wire.Message[Route]{Type: unix.RTM_GETROUTE, Name: "RTM_GETROUTE", Body: &routeTable}
+)
+
+// OnLink describes a route to what is reached by a link directly, as in ip route add 10.0.0.1 dev eth0 scope link.
+func OnLink(index uint32, dst netip.Prefix) *Route {
+	r := route(index, dst)
+	if dst.Addr().Is4() {
+		r.Scope = unix.RT_SCOPE_LINK
+	}
+	return r
+}
+
+// Via describes a route through a gateway, as in ip route add default via 10.0.0.1 dev eth0. The gateway must be on the
+// link already.
+func Via(index uint32, dst netip.Prefix, gateway netip.Addr) *Route {
+	r := route(index, dst)
+	r.Gateway = gateway
+	return r
+}
+
+func route(index uint32, dst netip.Prefix) *Route {
+	r := &Route{
+		Family: FamilyOf(dst.Addr()), DstLen: uint8(dst.Bits()),
+		TableLow: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_STATIC, Type: unix.RTN_UNICAST, Out: index,
+	}
+	if dst.Bits() > 0 {
+		r.Dst = dst.Addr()
+	}
+	return r
+}
+
+// Default is the destination of the default route of the family that addr is of.
+func Default(addr netip.Addr) netip.Prefix {
+	if addr.Is4() {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+}
+
+// NewRoute adds a route. EEXIST means that it is there already; ENETUNREACH that the gateway is not on a link.
+func NewRoute(r *Route, purpose string) wire.Request {
+	return newRoute.New(netlink.Acknowledge|netlink.Create|netlink.Excl, r, purpose)
+}
+
+// DelRoute removes a route. ESRCH means that there is none such.
+func DelRoute(r *Route, purpose string) wire.Request {
+	return delRoute.New(netlink.Acknowledge, r, purpose)
+}
+
+// Routes lists the routes of a family, or of both where family is 0, in all tables.
+func (c *Conn) Routes(family Family) ([]Route, error) {
+	return wire.Dump(c.Conn, getRoute.New(0, &Route{Family: family}, "list routes"), &newRoute)
+}
+
+// Destination is the prefix that the route leads to.
+func (r *Route) Destination() netip.Prefix {
+	dst := r.Dst
+	if !dst.IsValid() {
+		if dst = netip.IPv6Unspecified(); r.Family == unix.AF_INET {
+			dst = netip.IPv4Unspecified()
+		}
+	}
+	return netip.PrefixFrom(dst, int(r.DstLen))
+}
+
+// OutLinks are the indexes of the links that the route leaves by.
+func (r *Route) OutLinks() []uint32 {
+	var links []uint32
+	if r.Out != 0 {
+		links = append(links, r.Out)
+	}
+	for _, hop := range r.Multipath {
+		links = append(links, hop.Out)
+	}
+	return links
+}
