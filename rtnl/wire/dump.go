@@ -11,34 +11,36 @@ import (
 // dumpTries is how often a dump is begun again when something changed under it.
 const dumpTries = 32
 
-// errInterrupted is a dump of which the kernel says that it is not consistent: NLM_F_DUMP_INTR.
-var errInterrupted = errors.New("changed while it was read (NLM_F_DUMP_INTR)")
+// ErrInterrupted is a dump of which the kernel says that it is not consistent, since what it lists changed meanwhile.
+// Dump asks again, and returns this only when it was so each time.
+var ErrInterrupted = errors.New("changed while it was read (NLM_F_DUMP_INTR)")
 
-// Get sends a request and decodes the one message that answers it, of type m.
+// Get sends a request and decodes the one message that answers it, of type m. The error is an *Error: the kernel's
+// refusal, or ErrNoAnswer where the answer held no such message.
 func Get[T any](c *Conn, r Request, m *Message[T]) (*T, error) {
 	list, err := query(c, r, m)
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, &Error{Op: r.op(), Name: r.Name, Err: ErrNoAnswer}
+		return nil, r.failed(0, 0, ErrNoAnswer)
 	}
 	return &list[0], nil
 }
 
 // Dump sends a request with NLM_F_DUMP and decodes all the messages of type m that answer it. A dump that the kernel
-// says is inconsistent is asked for again.
+// says is inconsistent is asked for again, and so is one of which a part was lost (ENOBUFS). The error is an *Error.
 func Dump[T any](c *Conn, r Request, m *Message[T]) ([]T, error) {
 	r.Flags |= netlink.Dump
 	var err error
 	for range dumpTries {
 		var list []T
 		list, err = query(c, r, m)
-		if !errors.Is(err, errInterrupted) && !errors.Is(err, unix.ENOBUFS) {
+		if !errors.Is(err, ErrInterrupted) && !errors.Is(err, errOverrun) {
 			return list, err
 		}
 	}
-	return nil, fmt.Errorf("%s: %d times over: %w", r.op(), dumpTries, err)
+	return nil, fmt.Errorf("%d times over: %w", dumpTries, err)
 }
 
 // query sends r and decodes what answers it, up to the end of the dump or the one answer.
@@ -53,23 +55,20 @@ func query[T any](c *Conn, r Request, m *Message[T]) ([]T, error) {
 	for !a.ended {
 		b, err := c.receive(false)
 		if errors.Is(err, unix.EAGAIN) {
-			err = ErrNoAnswer
+			return nil, r.failed(0, c.seq, ErrNoAnswer)
+		}
+		if err == nil {
+			err = a.readDatagram(c, &requests[0], b)
 		}
 		if err != nil {
-			return nil, &Error{Op: r.op(), Name: r.Name, Err: err}
-		}
-		for len(b) > 0 && !a.ended {
-			h, body, rest, err := parseHeader(b)
-			if err != nil {
-				return nil, &Error{Op: r.op(), Name: r.Name, Err: err}
-			}
-			if h.Sequence == c.seq {
-				a.add(c, &requests[0], h, b[:headerSize+len(body)], body)
-			}
-			b = rest
+			c.drain()
+			return nil, r.failed(0, c.seq, err)
 		}
 	}
-	return a.list, a.err
+	if a.err != nil {
+		return nil, a.err
+	}
+	return a.list, nil
 }
 
 // An answer gathers the messages that answer a query. It reads on after an error, to the end, so that nothing
@@ -78,43 +77,64 @@ type answer[T any] struct {
 	message *Message[T]
 	dump    bool
 	list    []T
-	err     error
+	err     error // the first
 	ended   bool
 }
 
-func (a *answer[T]) add(c *Conn, r *Request, h netlink.Header, whole, body []byte) {
-	if h.Flags&netlink.DumpInterrupted != 0 {
-		a.fail(errInterrupted)
-	}
-	switch h.Type {
-	case netlink.Error, netlink.Done:
-		a.ended = true
-		errno, ack, err := parseAck(h.Type == netlink.Done, uint16(h.Flags), body)
-		a.fail(err)
-		var refused *Error
-		if errno != 0 {
-			refused = refusal(r, c.message(0), 0, errno, ack)
-			a.fail(refused)
+func (a *answer[T]) readDatagram(c *Conn, r *Request, b []byte) error {
+	for len(b) > 0 && !a.ended {
+		h, body, rest, err := parseHeader(b)
+		if err != nil {
+			return err
 		}
-		c.trace(false, whole, r.Purpose, refused)
-	default:
-		c.trace(false, whole, r.Purpose, nil)
+		if h.Sequence == c.seq { // or else it is left over from something that went wrong before
+			if err := a.add(c, r, h, b[:h.Length], body); err != nil {
+				return err
+			}
+		}
+		b = rest
+	}
+	return nil
+}
+
+func (a *answer[T]) add(c *Conn, r *Request, h netlink.Header, whole, body []byte) error {
+	if h.Flags&netlink.DumpInterrupted != 0 { // on any of a dump's messages, NLMSG_DONE included
+		a.fail(r.failed(0, c.seq, ErrInterrupted))
+	}
+	if h.Type != netlink.Error && h.Type != netlink.Done {
+		c.traceAnswer(whole, r, nil)
 		a.ended = !a.dump
-		if uint16(h.Type) != a.message.Type {
-			return
+		if uint16(h.Type) == a.message.Type && a.err == nil {
+			a.decode(c, r, body)
 		}
-		var v T
-		if err := a.message.Body.Decode(body, &v); err != nil {
-			a.fail(&Error{Op: r.op(), Name: r.Name, Err: fmt.Errorf("decode %s: %w", a.message.Name, err)})
-		}
-		a.list = append(a.list, v)
+		return nil
 	}
+	errno, ack, err := parseAck(h.Type == netlink.Done, uint16(h.Flags), body)
+	if err != nil {
+		return err
+	}
+	a.ended = true
+	var refused *Error
+	if errno != 0 {
+		refused = r.refusal(c.message(0), 0, errno, &ack)
+		a.fail(refused)
+	}
+	c.traceAnswer(whole, r, refused)
+	return nil
+}
+
+func (a *answer[T]) decode(c *Conn, r *Request, body []byte) {
+	var v T
+	if err := a.message.Body.Decode(body, &v); err != nil {
+		a.fail(r.failed(0, c.seq, fmt.Errorf("decode %s: %w", a.message.Name, err)))
+		return
+	}
+	a.list = append(a.list, v)
 }
 
 // fail keeps the first error.
-func (a *answer[T]) fail(err error) {
-	if a.err == nil && err != nil {
+func (a *answer[T]) fail(err *Error) {
+	if a.err == nil {
 		a.err = err
-		a.list = nil
 	}
 }

@@ -50,7 +50,14 @@ func (e *Encoder) end(start int) {
 		e.fail("attribute %d has %d bytes of payload, %d is the most", native.Uint16(e.b[start+2:])&typeMask, n-attrHeader, math.MaxUint16-attrHeader)
 	}
 	native.PutUint16(e.b[start:], uint16(n))
-	e.grow(align(n) - n)
+	e.pad()
+}
+
+// pad appends zeros up to a multiple of 4. Every message, and so every attribute, begins at one.
+func (e *Encoder) pad() {
+	if n := len(e.b); n&3 != 0 {
+		e.grow(align(n) - n)
+	}
 }
 
 // number is what a numeric row holds. A type with a String method is shown by it.
@@ -60,19 +67,21 @@ type number interface {
 
 // putNumber writes v into all of b.
 func putNumber[V number](b []byte, big bool, v V) {
-	var order binary.ByteOrder = native
-	if big {
-		order = binary.BigEndian
-	}
-	switch len(b) {
-	case 1:
+	switch {
+	case len(b) == 1:
 		b[0] = byte(v)
-	case 2:
-		order.PutUint16(b, uint16(v))
-	case 4:
-		order.PutUint32(b, uint32(v))
-	case 8:
-		order.PutUint64(b, uint64(v))
+	case len(b) == 2 && big:
+		binary.BigEndian.PutUint16(b, uint16(v))
+	case len(b) == 2:
+		native.PutUint16(b, uint16(v))
+	case len(b) == 4 && big:
+		binary.BigEndian.PutUint32(b, uint32(v))
+	case len(b) == 4:
+		native.PutUint32(b, uint32(v))
+	case big:
+		binary.BigEndian.PutUint64(b, uint64(v))
+	default:
+		native.PutUint64(b, uint64(v))
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/mdlayher/netlink"
 )
 
-// Join makes the Conn receive what is sent to a multicast group, for Listen.
+// Join makes the Conn receive what is sent to multicast groups, for Listen.
 func (c *Conn) Join(groups ...uint32) error {
 	for _, g := range groups {
 		if err := c.transport.Join(g); err != nil {
@@ -18,14 +18,15 @@ func (c *Conn) Join(groups ...uint32) error {
 	return nil
 }
 
-// Listen calls f with each message that arrives, until f returns an error, which Listen returns, or ctx is done. The
-// Conn is then of no other use. ENOBUFS means that messages were lost: the caller looks at everything anew and may
-// call Listen again.
+// Listen calls f with each message that arrives, until f returns an error, which Listen returns, or ctx is done. What
+// body holds is f's only until it returns. Afterwards the Conn can be listened to again; the messages that came in one
+// datagram with the one that f returned an error for are lost.
+//
+// An error that is ENOBUFS means that messages were lost: the caller looks at everything anew and may call Listen again.
 func (c *Conn) Listen(ctx context.Context, f func(h netlink.Header, body []byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	stop := context.AfterFunc(ctx, func() { _ = c.transport.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer c.interruptedBy(ctx)()
 	for {
 		b, err := c.receive(true)
 		if ctx.Err() != nil {
@@ -39,11 +40,26 @@ func (c *Conn) Listen(ctx context.Context, f func(h netlink.Header, body []byte)
 			if err != nil {
 				return fmt.Errorf("listen to %s: %w", c.config.Protocol.Name, err)
 			}
-			c.trace(false, b[:headerSize+len(body)], "", nil)
+			c.traceNotification(b[:h.Length])
 			if err := f(h, body); err != nil {
 				return err
 			}
 			b = rest
+		}
+	}
+}
+
+// interruptedBy makes a Receive that waits end when ctx is done, until stop is called.
+func (c *Conn) interruptedBy(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	remove := context.AfterFunc(ctx, func() {
+		_ = c.transport.SetReadDeadline(time.Unix(1, 0)) // it fails on a closed socket only, which waits for nothing
+		close(done)
+	})
+	return func() {
+		if !remove() { // it has been started: the deadline goes once it has been set
+			<-done
+			_ = c.transport.SetReadDeadline(time.Time{})
 		}
 	}
 }

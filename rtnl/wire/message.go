@@ -19,27 +19,26 @@ type Request struct {
 	Flags   netlink.HeaderFlags
 	Name    string // of the type, such as RTM_NEWLINK
 	Purpose string // what it is for, such as "create pl-web"; errors and traces say it
-	body    body
+
+	// A *Table[T] and a *T: two pointers, so that a Request needs no memory of its own.
+	body  body
+	value any
 }
 
-// body is a table and the value that it encodes.
+// body is a table that need not know the type of what it encodes. Every *Table is one.
 type body interface {
 	Codec
-	encodeBody(e *Encoder)
+	layout
+	encodeBody(e *Encoder, v any)
 }
 
-type bodyOf[T any] struct {
-	Table[T]
-	v *T
-}
+func (t *Table[T]) encodeBody(e *Encoder, v any) { t.encode(e, v.(*T)) }
 
-func (b bodyOf[T]) encodeBody(e *Encoder) { b.Table.encode(e, b.v) }
-
-// New makes a request of v. NLM_F_REQUEST is always set.
+// New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
 func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Request {
 	return Request{
 		Type: netlink.HeaderType(m.Type), Flags: netlink.Request | flags,
-		Name: m.Name, Purpose: purpose, body: bodyOf[T]{*m.Body, v},
+		Name: m.Name, Purpose: purpose, body: m.Body, value: v,
 	}
 }
 
@@ -57,7 +56,7 @@ type Protocol struct {
 	Name   string // NETLINK_ROUTE
 	Family int    // unix.NETLINK_ROUTE
 	// Lookup finds a message type.
-	Lookup func(typ uint16) (Info, bool)
+	Lookup func(typ uint16) (info Info, known bool)
 }
 
 // Info finds a message type of p, or one of netlink's own. One that is not known is named by its number.
@@ -86,7 +85,7 @@ func (r *Request) appendTo(e *Encoder, seq uint32) {
 	start := len(e.b)
 	e.grow(headerSize)
 	if r.body != nil {
-		r.body.encodeBody(e)
+		r.body.encodeBody(e, r.value)
 	}
 	n := len(e.b) - start
 	h := e.b[start:]
@@ -95,7 +94,7 @@ func (r *Request) appendTo(e *Encoder, seq uint32) {
 	native.PutUint16(h[6:], uint16(r.Flags))
 	native.PutUint32(h[8:], seq)
 	// nlmsg_pid stays 0: the kernel takes the socket's own.
-	e.grow(align(n) - n)
+	e.pad()
 }
 
 // Encode returns the bytes of the whole message, header included, as it is sent with sequence number seq.

@@ -27,7 +27,8 @@ func nest[T, N any](typ uint16, name string, flags uint16, f func(*T) **N, t *Ta
 			*f(v) = n
 			return t.Decode(a.Data, n)
 		},
-		show: func(_ *T, a Attr, offset int) (string, []Node) { return "", t.show(a.Data, offset) },
+		show:  showNothing,
+		inner: func(*T) layout { return t },
 	}
 }
 
@@ -61,22 +62,13 @@ func List[T, N any](typ uint16, name string, elem uint16, elemName string, f fun
 			}
 			return nil
 		},
-		show: func(_ *T, a Attr, offset int) (string, []Node) {
-			var nodes []Node
-			for one := range attrs(a.Data) {
-				if one.bad {
-					return "", append(nodes, malformed(a.Data[one.offset:], offset+one.offset))
-				}
-				at := offset + one.offset
-				nodes = append(nodes, Node{
-					Name: elemName, Type: one.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(one.Data),
-					Children: t.show(one.Data, at+attrHeader),
-				})
-			}
-			return "", nodes
-		},
+		show:  showNothing,
+		inner: func(*T) layout { return elements{elemName, t} },
 	}
 }
+
+// showNothing is the value of what its fields and attributes say.
+func showNothing(Attr) string { return "" }
 
 // NestBy is an attribute whose table depends on a name that another attribute holds: IFLA_INFO_DATA by IFLA_INFO_KIND,
 // NFTA_EXPR_DATA by NFTA_EXPR_NAME. data holds a pointer to the kind's struct, a Raw where kinds has no such
@@ -108,11 +100,12 @@ func NestBy[T any](typ uint16, name string, key func(*T) string, data func(*T) *
 			*data(v), err = k.get(a.Data)
 			return err
 		},
-		show: func(v *T, a Attr, offset int) (string, []Node) {
+		show: func(a Attr) string { return hex(a.Data) },
+		inner: func(v *T) layout {
 			if k, ok := kinds[key(v)]; ok {
-				return "", k.show(a.Data, offset)
+				return k.table
 			}
-			return hex(a.Data), nil
+			return nil
 		},
 	}
 }
@@ -125,9 +118,9 @@ type Kinds map[string]Kind
 
 // A Kind is one table of Kinds, made by KindOf.
 type Kind struct {
-	put  func(e *Encoder, data any) bool
-	get  func(b []byte) (any, error)
-	show func(b []byte, offset int) []Node
+	put   func(e *Encoder, data any) bool
+	get   func(b []byte) (any, error)
+	table layout
 }
 
 // KindOf makes a kind of a table: the data is a *N.
@@ -144,6 +137,6 @@ func KindOf[N any](t *Table[N]) Kind {
 			n := new(N)
 			return n, t.Decode(b, n)
 		},
-		show: t.show,
+		table: t,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"unsafe"
 )
@@ -21,7 +22,7 @@ func Pad[T any](n int) Row[T] {
 	return Row[T]{
 		name: "pad", size: n,
 		put:  func(e *Encoder, _ *T) { e.grow(n) },
-		show: func(_ *T, a Attr, _ int) (string, []Node) { return hex(a.Data), nil },
+		show: func(a Attr) string { return hex(a.Data) },
 	}
 }
 
@@ -90,7 +91,7 @@ func numeric[T any, V number](typ uint16, name string, big bool, f func(*T) *V) 
 			}
 		},
 		get:  func(v *T, a Attr) (err error) { *f(v), err = getNumber[V](a.Data, size, big); return err },
-		show: showNumber[T, V](size, big),
+		show: showNumber[V](size, big),
 	}
 }
 
@@ -105,20 +106,22 @@ func optional[T any, V number](typ uint16, name string, big bool, f func(*T) **V
 		},
 		get: func(v *T, a Attr) error {
 			n, err := getNumber[V](a.Data, size, big)
-			*f(v) = &n
+			if err == nil {
+				*f(v) = &n
+			}
 			return err
 		},
-		show: showNumber[T, V](size, big),
+		show: showNumber[V](size, big),
 	}
 }
 
-func showNumber[T any, V number](size int, big bool) func(*T, Attr, int) (string, []Node) {
-	return func(_ *T, a Attr, _ int) (string, []Node) {
+func showNumber[V number](size int, big bool) func(Attr) string {
+	return func(a Attr) string {
 		n, err := getNumber[V](a.Data, size, big)
 		if err != nil {
-			return hex(a.Data), nil
+			return hex(a.Data)
 		}
-		return fmt.Sprint(n), nil
+		return fmt.Sprint(n)
 	}
 }
 
@@ -144,7 +147,7 @@ func text[T any](typ uint16, name string, nul int, f func(*T) *string) Row[T] {
 			}
 		},
 		get:  func(v *T, a Attr) error { *f(v) = cstring(a.Data); return nil },
-		show: showString[T],
+		show: showString,
 	}
 }
 
@@ -158,7 +161,7 @@ func Strings[T any](typ uint16, name string, f func(*T) *[]string) Row[T] {
 			}
 		},
 		get:  func(v *T, a Attr) error { *f(v) = append(*f(v), cstring(a.Data)); return nil },
-		show: showString[T],
+		show: showString,
 	}
 }
 
@@ -175,9 +178,7 @@ func cstring(b []byte) string {
 	return s
 }
 
-func showString[T any](_ *T, a Attr, _ int) (string, []Node) {
-	return fmt.Sprintf("%q", cstring(a.Data)), nil
-}
+func showString(a Attr) string { return strconv.Quote(cstring(a.Data)) }
 
 // Bytes is a payload that has no shape of its own. nil is not sent.
 func Bytes[T any, V ~[]byte](typ uint16, name string, f func(*T) *V) Row[T] {
@@ -189,11 +190,11 @@ func Bytes[T any, V ~[]byte](typ uint16, name string, f func(*T) *V) Row[T] {
 			}
 		},
 		get: func(v *T, a Attr) error { *f(v) = append(V{}, a.Data...); return nil },
-		show: func(_ *T, a Attr, _ int) (string, []Node) {
+		show: func(a Attr) string {
 			if s, ok := any(V(a.Data)).(fmt.Stringer); ok {
-				return s.String(), nil
+				return s.String()
 			}
-			return hex(a.Data), nil
+			return hex(a.Data)
 		},
 	}
 }
@@ -225,11 +226,11 @@ func IP[T any](typ uint16, name string, f func(*T) *netip.Addr) Row[T] {
 			*f(v) = ip
 			return nil
 		},
-		show: func(_ *T, a Attr, _ int) (string, []Node) {
+		show: func(a Attr) string {
 			if ip, ok := netip.AddrFromSlice(a.Data); ok {
-				return ip.String(), nil
+				return ip.String()
 			}
-			return hex(a.Data), nil
+			return hex(a.Data)
 		},
 	}
 }
@@ -244,7 +245,7 @@ func Flag[T any](typ uint16, name string, f func(*T) *bool) Row[T] {
 			}
 		},
 		get:  func(v *T, _ Attr) error { *f(v) = true; return nil },
-		show: func(*T, Attr, int) (string, []Node) { return "true", nil },
+		show: func(Attr) string { return "true" },
 	}
 }
 
@@ -263,7 +264,7 @@ func Custom[T any](typ uint16, name string, nested bool, put func(v *T) []byte, 
 			}
 		},
 		get:  get,
-		show: func(_ *T, a Attr, _ int) (string, []Node) { return show(a), nil },
+		show: show,
 	}
 }
 
@@ -273,11 +274,7 @@ func Unknown[T any](f func(*T) *[]Attr) Row[T] {
 		role: unknown,
 		put: func(e *Encoder, v *T) {
 			for _, a := range *f(v) {
-				typ := a.Type
-				if a.Nested {
-					typ |= flagNested
-				}
-				copy(e.attr(typ, len(a.Data)), a.Data)
+				copy(e.attr(a.wireType(), len(a.Data)), a.Data)
 			}
 		},
 		get: func(v *T, a Attr) error {
@@ -285,7 +282,7 @@ func Unknown[T any](f func(*T) *[]Attr) Row[T] {
 			*f(v) = append(*f(v), a)
 			return nil
 		},
-		show: func(_ *T, a Attr, _ int) (string, []Node) { return hex(a.Data), nil },
+		show: func(a Attr) string { return hex(a.Data) },
 	}
 }
 

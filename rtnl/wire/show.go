@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"slices"
+	"strconv"
+)
 
 // A Node is one field or attribute of a message, as a person wants to see it.
 type Node struct {
@@ -20,15 +23,20 @@ type Codec interface {
 	Show(b []byte) []Node
 }
 
+// A layout describes bytes that hold fields or attributes: a message's body, or the payload of a nested attribute.
+type layout interface {
+	// show is Codec's Show, for bytes that begin at offset.
+	show(b []byte, offset int) []Node
+	// missing names an attribute that is not in b, and those that it would be in: nest is where the innermost of
+	// them begins in b, and negative where b itself should hold it.
+	missing(b []byte, nest int, typ uint16) []string
+}
+
 // Show implements Codec.
 func (t Table[T]) Show(b []byte) []Node { return t.show(b, 0) }
 
-// show is Show for bytes that begin at offset.
 func (t Table[T]) show(b []byte, offset int) []Node {
-	// What a nested attribute means may depend on another: rows are shown with all that could be decoded.
-	v := new(T)
-	_ = t.Decode(b, v)
-
+	v := t.keys(b)
 	var nodes []Node
 	n := 0
 	for i := range t {
@@ -37,23 +45,17 @@ func (t Table[T]) show(b []byte, offset int) []Node {
 			break
 		}
 		if len(b) < n+r.size {
-			return append(nodes, malformed(b[n:], offset+n))
+			return append(nodes, malformed(b[n:], offset+n)...)
 		}
-		value, _ := r.show(v, Attr{Data: b[n : n+r.size]}, offset+n)
+		value := r.show(Attr{Data: b[n : n+r.size]})
 		nodes = append(nodes, Node{Name: r.name, Value: value, Offset: offset + n, Length: r.size})
 		n += r.size
 	}
 	n = min(align(n), len(b))
-	if t.isStruct() {
-		if n < len(b) {
-			nodes = append(nodes, Node{Name: "rest", Value: hex(b[n:]), Offset: offset + n, Length: len(b) - n})
-		}
-		return nodes
-	}
 	for a := range attrs(b[n:]) {
 		at := offset + n + a.offset
 		if a.bad {
-			return append(nodes, malformed(b[n+a.offset:], at))
+			return append(nodes, malformed(b[n+a.offset:], at)...)
 		}
 		nodes = append(nodes, t.showAttr(v, a.Attr, at))
 	}
@@ -61,63 +63,80 @@ func (t Table[T]) show(b []byte, offset int) []Node {
 }
 
 func (t Table[T]) showAttr(v *T, a Attr, at int) Node {
-	node := Node{Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data)}
-	if r := t.row(a.Type); r != nil {
-		node.Name = r.name
-		node.Value, node.Children = r.show(v, a, at+attrHeader)
-	} else {
+	node := Node{Name: t.attrName(a.Type), Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data)}
+	r := t.row(a.Type)
+	switch in := r.innerOf(v); {
+	case in != nil:
+		node.Children = in.show(a.Data, at+attrHeader)
+	case r != nil:
+		node.Value = r.show(a)
+	default:
 		node.Value = hex(a.Data)
-	}
-	if node.Name == "" {
-		node.Name = "attribute " + utoa(a.Type)
 	}
 	return node
 }
 
-func malformed(b []byte, offset int) Node {
-	return Node{Name: "malformed", Value: hex(b), Offset: offset, Length: len(b)}
-}
-
-func utoa(n uint16) string {
-	var b [5]byte
-	i := len(b)
-	for {
-		i--
-		b[i] = byte('0' + n%10)
-		if n /= 10; n == 0 {
-			return string(b[i:])
+// keys decodes what says the meaning of the table's late rows. Unlike Decode it goes on after what cannot be read.
+func (t Table[T]) keys(b []byte) *T {
+	v := new(T)
+	if !slices.ContainsFunc(t, func(r Row[T]) bool { return r.role == late }) {
+		return v
+	}
+	rest, err := t.decodeFields(b, v)
+	if err != nil {
+		return v
+	}
+	for a := range attrs(rest) {
+		if r := t.row(a.Type); r != nil && r.role == plain && !a.bad {
+			_ = r.get(v, a.Attr) // what cannot be read stays zero, and is shown as hexadecimal
 		}
 	}
+	return v
 }
 
-// PathAt names the attribute, or field, that holds the byte at offset, by the names on the way to it:
-// "LINKINFO/INFO_DATA/VETH_INFO_PEER/IFNAME". It is "" where nothing is known to be there.
-//
-// The prefix that the outermost attribute's name has, such as IFLA_, is left out of all the names.
-func PathAt(c Codec, b []byte, offset int) string {
-	var path []string
-	var prefix string
-	for nodes := c.Show(b); ; {
-		node := covering(nodes, offset)
-		if node == nil {
-			return strings.Join(path, "/")
-		}
-		if node.Header > 0 && prefix == "" {
-			if before, _, ok := strings.Cut(node.Name, "_"); ok {
-				prefix = before + "_"
-			}
-		}
-		path = append(path, strings.TrimPrefix(node.Name, prefix))
-		nodes = node.Children
+// innerOf is what describes the payload of r in v, or nil.
+func (r *Row[T]) innerOf(v *T) layout {
+	if r == nil || r.inner == nil {
+		return nil
 	}
+	return r.inner(v)
 }
 
-// covering finds the node that has the byte at offset in it.
-func covering(nodes []Node, offset int) *Node {
-	for i := range nodes {
-		if n := &nodes[i]; offset >= n.Offset && offset < n.Offset+n.Length {
-			return n
-		}
+// attrName is the attribute's name, or says its number.
+func (t Table[T]) attrName(typ uint16) string {
+	if r := t.row(typ); r != nil && r.name != "" {
+		return r.name
 	}
-	return nil
+	return unnamed(typ)
+}
+
+func unnamed(typ uint16) string { return "attribute " + strconv.Itoa(int(typ)) }
+
+// malformed shows bytes that are not what they should be, if there are any.
+func malformed(b []byte, offset int) []Node {
+	if len(b) == 0 {
+		return nil
+	}
+	return []Node{{Name: "malformed", Value: hex(b), Offset: offset, Length: len(b)}}
+}
+
+// elements is the payload of a List.
+type elements struct {
+	name  string
+	table layout
+}
+
+func (l elements) show(b []byte, offset int) []Node {
+	var nodes []Node
+	for a := range attrs(b) {
+		at := offset + a.offset
+		if a.bad {
+			return append(nodes, malformed(b[a.offset:], at)...)
+		}
+		nodes = append(nodes, Node{
+			Name: l.name, Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data),
+			Children: l.table.show(a.Data, at+attrHeader),
+		})
+	}
+	return nodes
 }

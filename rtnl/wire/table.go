@@ -19,9 +19,10 @@ type Row[T any] struct {
 	size int    // bytes, of a field; 0 for an attribute
 	role role
 
-	put  func(e *Encoder, v *T)
-	get  func(v *T, a Attr) error
-	show func(v *T, a Attr, offset int) (value string, children []Node)
+	put   func(e *Encoder, v *T)
+	get   func(v *T, a Attr) error
+	show  func(a Attr) string // the value, readable
+	inner func(v *T) layout   // nil, or what describes a payload that holds fields or attributes again
 }
 
 type role uint8
@@ -34,9 +35,10 @@ const (
 
 // An Attr is one attribute as it is on the wire: struct nlattr, linux/netlink.h.
 type Attr struct {
-	Type   uint16 // without the flags
-	Nested bool   // NLA_F_NESTED: the payload is attributes
-	Data   []byte // the payload, without padding
+	Type         uint16 // without the flags
+	Nested       bool   // NLA_F_NESTED: the payload is attributes
+	NetworkOrder bool   // NLA_F_NET_BYTEORDER: the payload is a number in network byte order; few families say so
+	Data         []byte // the payload, without padding
 }
 
 // Sizes and flags of struct nlattr, linux/netlink.h.
@@ -62,40 +64,51 @@ func (t Table[T]) Encode(v *T) ([]byte, error) {
 
 func (t Table[T]) encode(e *Encoder, v *T) {
 	for i := range t {
+		if t[i].size == 0 {
+			e.pad() // attributes begin at a multiple of 4, whatever the size of the struct before them (rtgenmsg: 1)
+		}
 		if t[i].put != nil {
 			t[i].put(e, v)
 		}
 	}
 }
 
-// Decode reads b into v. Bytes that end too early are an error that wraps ErrTruncated; an attribute that no row
-// names is kept where the table has an Unknown row, and passed over where it has none. The slices in v are copies.
+// Decode reads b into v, which is zero. Bytes that end too early are an error that wraps ErrTruncated; an attribute
+// that no row names is kept where the table has an Unknown row, and passed over where it has none. The slices in v are
+// copies.
 func (t Table[T]) Decode(b []byte, v *T) error {
 	rest, err := t.decodeFields(b, v)
 	if err != nil {
 		return err
 	}
-	if t.isStruct() {
-		return nil // what comes after it is a newer kernel's: structs only grow at their end
-	}
-	var later []func() error
+	anyLate := false
 	for a := range attrs(rest) {
-		row := t.row(a.Type)
-		switch {
-		case a.bad:
+		if a.bad {
 			return fmt.Errorf("attribute at byte %d: %w", len(b)-len(rest)+a.offset, ErrTruncated)
-		case row == nil:
-		case row.role == late:
-			later = append(later, func() error { return row.decode(v, a.Attr) })
-		default:
+		}
+		row := t.row(a.Type)
+		if row == nil {
+			continue
+		}
+		if row.role == late {
+			anyLate = true
+		} else if err := row.decode(v, a.Attr); err != nil {
+			return err
+		}
+	}
+	if anyLate {
+		return t.decodeLate(rest, v)
+	}
+	return nil
+}
+
+// decodeLate is the second pass, over the attributes that could not be understood before all others were.
+func (t Table[T]) decodeLate(b []byte, v *T) error {
+	for a := range attrs(b) {
+		if row := t.row(a.Type); row != nil && row.role == late {
 			if err := row.decode(v, a.Attr); err != nil {
 				return err
 			}
-		}
-	}
-	for _, f := range later {
-		if err := f(); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -122,9 +135,6 @@ func (t Table[T]) decodeFields(b []byte, v *T) (rest []byte, err error) {
 	return b[min(align(n), len(b)):], nil
 }
 
-// isStruct says whether the table has fields only.
-func (t Table[T]) isStruct() bool { return len(t) > 0 && t[len(t)-1].size > 0 }
-
 func (r *Row[T]) decode(v *T, a Attr) error {
 	if err := r.get(v, a); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
@@ -147,13 +157,25 @@ func (t Table[T]) row(typ uint16) *Row[T] {
 	return other
 }
 
-// Join makes one table of several, for a message that adds to another's attributes.
+// Join makes one table of several, for a message that adds to another's attributes. Only the first may have fields.
 func Join[T any](tables ...Table[T]) Table[T] {
 	var joined Table[T]
 	for _, t := range tables {
 		joined = append(joined, t...)
 	}
 	return joined
+}
+
+// wireType is the type as it is sent, with its flags.
+func (a Attr) wireType() uint16 {
+	typ := a.Type
+	if a.Nested {
+		typ |= flagNested
+	}
+	if a.NetworkOrder {
+		typ |= flagNetwork
+	}
+	return typ
 }
 
 // A located is an attribute and where it begins.
@@ -177,7 +199,10 @@ func attrs(b []byte) func(yield func(located) bool) {
 				yield(located{offset: n, bad: true})
 				return
 			}
-			a := Attr{Type: typ & typeMask, Nested: typ&flagNested != 0, Data: rest[attrHeader:length]}
+			a := Attr{
+				Type: typ & typeMask, Nested: typ&flagNested != 0, NetworkOrder: typ&flagNetwork != 0,
+				Data: rest[attrHeader:length],
+			}
 			if !yield(located{Attr: a, offset: n}) {
 				return
 			}

@@ -4,17 +4,20 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
 // A Transport carries datagrams to and from the kernel. Dial makes a socket; a test can put a faulty one in its place.
+// Only SetReadDeadline and Close are called while another call is under way.
 type Transport interface {
 	// Send sends one datagram, which may hold many messages.
 	Send(b []byte) error
 	// Receive reads one datagram into b and returns its length, which is more than len(b) when b was too short.
-	// Where nothing has arrived it waits, or, without wait, returns EAGAIN.
+	// Where nothing has arrived it waits, or, without wait, returns EAGAIN. ENOBUFS says that something was lost for
+	// want of room; what was not is still there.
 	Receive(b []byte, wait bool) (int, error)
 	// Join makes the transport receive what is sent to a multicast group.
 	Join(group uint32) error
@@ -33,6 +36,13 @@ type socket struct {
 	conn *netlink.Conn
 	raw  syscall.RawConn
 	size int // of the receive buffer, in bytes, as far as Grow knows
+
+	// What RawConn calls, made once, and what those calls work on: a closure for each call would be an allocation.
+	write, read func(fd uintptr) bool
+	b           []byte
+	wait        bool
+	n           int
+	err         error
 }
 
 func dialSocket(family int) (*socket, error) {
@@ -40,45 +50,85 @@ func dialSocket(family int) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A refusal need not bring back what was sent, which is still here: more of them fit into the receive buffer.
+	err = conn.SetOption(netlink.CapAcknowledge, true)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return &socket{conn: conn, raw: raw}, nil
+	s := &socket{conn: conn, raw: raw}
+	s.write, s.read = s.writeFD, s.readFD
+	return s, nil
 }
 
 func (s *socket) Send(b []byte) error {
-	var err error
-	control := s.raw.Write(func(fd uintptr) bool {
-		err = unix.Sendto(int(fd), b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
-		return err != unix.EAGAIN
-	})
-	if control != nil {
-		return control
+	err := s.send(b)
+	if err == unix.EMSGSIZE { // a datagram has to fit into the send buffer, 208 KiB by default
+		if err := s.conn.SetWriteBuffer(len(b) + len(b)/2); err != nil {
+			return err
+		}
+		err = s.send(b)
 	}
-	return os.NewSyscallError("sendto", err)
+	return os.NewSyscallError("write", err)
+}
+
+func (s *socket) send(b []byte) error {
+	s.b = b
+	if err := s.raw.Write(s.write); err != nil {
+		return err
+	}
+	return s.err
+}
+
+// writeFD sends to port 0, which is the kernel: the socket is not connected to another.
+func (s *socket) writeFD(fd uintptr) bool {
+	_, s.err = unix.Write(int(fd), s.b)
+	return s.err != unix.EAGAIN
 }
 
 func (s *socket) Receive(b []byte, wait bool) (int, error) {
-	var n int
-	var err error
-	receive := func(fd uintptr) bool {
-		for {
-			// MSG_TRUNC makes the kernel return the datagram's length, however much of it fitted.
-			n, _, err = unix.Recvfrom(int(fd), b, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
-			if err != unix.EINTR {
-				return !wait || err != unix.EAGAIN
-			}
+	s.b, s.wait = b, wait
+	if err := s.raw.Read(s.read); err != nil {
+		return 0, err
+	}
+	if s.err != nil && s.err != unix.EAGAIN {
+		return 0, os.NewSyscallError("recvfrom", s.err)
+	}
+	return s.n, s.err
+}
+
+// readFD reads one datagram that the kernel sent: any process with CAP_NET_ADMIN over the namespace may send to the
+// socket too (netlink_sendmsg, net/netlink/af_netlink.c), and is not believed.
+func (s *socket) readFD(fd uintptr) bool {
+	for {
+		var from unix.RawSockaddrNetlink
+		s.n, from, s.err = recvfrom(int(fd), s.b)
+		switch {
+		case s.err == unix.EINTR, s.err == nil && from.Pid != 0:
+		case s.err == unix.EAGAIN:
+			return !s.wait
+		default:
+			return true
 		}
 	}
-	if control := s.raw.Read(receive); control != nil {
-		return 0, control
+}
+
+// recvfrom is recvfrom(2) without waiting. MSG_TRUNC makes it return the datagram's length, however much of it
+// fitted. Package unix has one too, which allocates the address for each call.
+func recvfrom(fd int, b []byte) (n int, from unix.RawSockaddrNetlink, err error) {
+	size := uint32(unix.SizeofSockaddrNetlink)
+	r, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_TRUNC,
+		uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return 0, from, errno
 	}
-	if err != nil {
-		return 0, os.NewSyscallError("recvfrom", err)
-	}
-	return n, nil
+	return int(r), from, nil
 }
 
 func (s *socket) Join(group uint32) error { return s.conn.JoinGroup(group) }

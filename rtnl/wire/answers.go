@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// errOverrun is a receive buffer that was too small for what the kernel had to say: some of it is lost.
+const errOverrun = unix.ENOBUFS
+
+// answers are what the kernel said to a group of messages.
+type answers struct {
+	first    uint32 // sequence number of the group's first message
+	answered []bool // by index
+	pending  int    // messages that asked for an answer and have none yet
+	refused  Errors
+	lost     error // why answers may be missing
+}
+
+// begin is called for each group; the slice of the last one is used again.
+func (a *answers) begin(first uint32, requests []Request) {
+	*a = answers{first: first, answered: a.answered[:0]}
+	for i := range requests {
+		a.answered = append(a.answered, false)
+		if requests[i].asks() {
+			a.pending++
+		}
+	}
+}
+
+// asks reports whether the request asks for an answer.
+func (r *Request) asks() bool { return r.Flags&netlink.Acknowledge != 0 }
+
+// readAnswers reads until every request that asked for an answer has it. The kernel handles a netlink message in the
+// caller's send: what it has to say is queued when send returns, so there is nothing to wait for.
+func (c *Conn) readAnswers(requests []Request) error {
+	a := &c.answers
+	a.begin(c.seq-uint32(len(requests))+1, requests)
+	// A refusal comes without being asked for. Answers come in order, so one to the messages before the last that
+	// asks has been read when that one's has; those after it can be known only when nothing more is there.
+	toEnd := !requests[len(requests)-1].asks()
+	for a.pending > 0 || toEnd {
+		b, err := c.receive(false)
+		if errors.Is(err, unix.EAGAIN) {
+			break
+		}
+		if err == nil {
+			err = c.readDatagram(a, requests, b)
+		}
+		switch {
+		case errors.Is(err, errOverrun) && a.lost == nil:
+			a.lost = err // what did fit is still there to be read
+		case err != nil:
+			a.lost = err
+			c.drain()
+			return a.result(requests)
+		}
+	}
+	return a.result(requests)
+}
+
+// readDatagram reads the answers in b.
+func (c *Conn) readDatagram(a *answers, requests []Request, b []byte) error {
+	for len(b) > 0 {
+		h, body, rest, err := parseHeader(b)
+		if err != nil {
+			return fmt.Errorf("read an answer: %w", err)
+		}
+		// Unsigned, so that this holds when the numbers wrap around. What does not belong to the group is left over
+		// from something that went wrong before.
+		if i := h.Sequence - a.first; i < uint32(len(requests)) {
+			if err := c.readAnswer(a, &requests[i], int(i), h, b[:h.Length], body); err != nil {
+				return err
+			}
+		}
+		b = rest
+	}
+	return nil
+}
+
+func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, whole, body []byte) error {
+	if h.Type != netlink.Error { // with NLM_F_ECHO, what came of the request
+		c.traceAnswer(whole, r, nil)
+		return nil
+	}
+	errno, ack, err := parseAck(false, uint16(h.Flags), body)
+	if err != nil {
+		return fmt.Errorf("read the answer to %s: %w", r.op(), err)
+	}
+	var refused *Error
+	if errno != 0 {
+		refused = r.refusal(c.message(index), index, errno, &ack)
+		a.refused = append(a.refused, refused)
+	}
+	c.traceAnswer(whole, r, refused)
+	if !a.answered[index] {
+		a.answered[index] = true
+		if r.asks() {
+			a.pending--
+		}
+	}
+	return nil
+}
+
+// result is the error of the group. Where answers may have been lost, or there are none at all, each message without
+// its answer is one of the refused: what the kernel did about it is not known. Otherwise a refusal explains the
+// others' silence: a batch that nftables refuses as a whole is answered on its first message alone.
+func (a *answers) result(requests []Request) error {
+	why := a.lost
+	if why == nil && a.pending > 0 && len(a.refused) == 0 {
+		why = ErrNoAnswer
+	}
+	if why != nil {
+		for i := range requests {
+			if requests[i].asks() && !a.answered[i] {
+				a.refused = append(a.refused, requests[i].failed(i, a.first+uint32(i), why))
+			}
+		}
+		if len(a.refused) == 0 {
+			return requests[0].failed(0, a.first, why)
+		}
+	}
+	err := a.refused.result()
+	a.refused = nil // the caller's now
+	return err
+}
