@@ -55,6 +55,10 @@ func lookup(typ uint16) (wire.Info, bool) {
 		return delNeigh.Info(), true
 	case unix.RTM_GETNEIGH:
 		return getNeigh.Info(), true
+	case unix.RTM_NEWNETCONF:
+		return newNetconf.Info(), true
+	case unix.RTM_GETNETCONF:
+		return getNetconf.Info(), true
 	}
 	return wire.Info{}, false
 }

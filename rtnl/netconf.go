@@ -1,0 +1,57 @@
+package rtnl
+
+import (
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// The sysctls of a family, for one link or for all. RTM_GETNETCONF and RTM_NEWNETCONF carry this struct and the
+// attributes NETCONFA_* (linux/netconf.h):
+//
+//	struct netconfmsg {
+//		__u8 ncm_family;
+//	};
+
+// A Netconf is the sysctls of a family that tell how it forwards.
+type Netconf struct {
+	Family     Family
+	Index      int32 // of a link, or NetconfAll
+	Forwarding *int32
+	RPFilter   *int32
+	Rest       []wire.Attr
+}
+
+// NetconfAll stands for all links: /proc/sys/net/ipv4/conf/all.
+const NetconfAll = -1
+
+// NETCONFA_*, linux/netconf.h.
+const (
+	netconfaIfindex    = 1
+	netconfaForwarding = 2
+	netconfaRPFilter   = 3
+)
+
+var netconfTable = wire.Table[Netconf]{
+	wire.Field("ncm_family", func(n *Netconf) *Family { return &n.Family }),
+	wire.U32(netconfaIfindex, "NETCONFA_IFINDEX", func(n *Netconf) *int32 { return &n.Index }),
+	wire.Opt(netconfaForwarding, "NETCONFA_FORWARDING", func(n *Netconf) **int32 { return &n.Forwarding }),
+	wire.Opt(netconfaRPFilter, "NETCONFA_RP_FILTER", func(n *Netconf) **int32 { return &n.RPFilter }),
+	wire.Unknown(func(n *Netconf) *[]wire.Attr { return &n.Rest }),
+}
+
+var (
+	newNetconf = wire.Message[Netconf]{Type: unix.RTM_NEWNETCONF, Name: "RTM_NEWNETCONF", Body: &netconfTable}
+	getNetconf = wire.Message[Netconf]{Type: unix.RTM_GETNETCONF, Name: "RTM_GETNETCONF", Body: &netconfTable}
+)
+
+// Forwards says whether the namespace as a whole forwards packets of a family: sysctl net.ipv4.ip_forward, or
+// net.ipv6.conf.all.forwarding.
+func (c *Conn) Forwards(family Family) (bool, error) {
+	query := getNetconf.New(0, &Netconf{Family: family, Index: NetconfAll}, "see whether the host forwards")
+	n, err := wire.Get(c.Conn, query, &newNetconf)
+	if err != nil {
+		return false, err
+	}
+	return n.Forwarding != nil && *n.Forwarding != 0, nil
+}
