@@ -1,5 +1,245 @@
 package container
 
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container/netns"
+)
+
+// initName is what a container's first process is called until its command runs.
+const initName = "plumb: container init"
+
 // Init must come first in the main function of every program that starts containers, and in the TestMain of every test that does.
-// It returns at once unless this process is a container's first process before its command runs.
-func Init() {}
+// It returns at once unless this process is a container's first process before its command runs; then it builds the container and
+// becomes the command.
+func Init() {
+	if len(os.Args) != 1 || os.Args[0] != initName || !startedByUs() {
+		return
+	}
+	runtime.LockOSThread() // capabilities, no_new_privs and the parent-death signal are the thread's
+	stage, err := "", error(nil)
+	for _, step := range (&initProcess{}).steps() {
+		stage = step.stage
+		if err = step.do(); err != nil {
+			break
+		}
+	}
+	// Only a failure comes here. When it cannot be reported, the parent sees the end of the socket, and the exit status.
+	_ = json.NewEncoder(os.NewFile(socketFD, "parent")).Encode(reportOf(stage, err))
+	os.Exit(125)
+}
+
+// startedByUs tells a process that StartProcess has cloned from one that a user has given our name: PID 1, with a Unix socket.
+func startedByUs() bool {
+	if os.Getpid() != 1 {
+		return false
+	}
+	domain, err := unix.GetsockoptInt(socketFD, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	return err == nil && domain == unix.AF_UNIX
+}
+
+// An initProcess is the state of a container's first process on its way to the command.
+type initProcess struct {
+	parent   *json.Decoder
+	spec     initSpec
+	terminal string // the host's path of stdin's terminal
+	root     *rootfs
+	files    etcFiles
+	confined bool // the root directory is the mount namespace's own, not a chroot
+}
+
+type initStep struct {
+	stage string
+	do    func() error
+}
+
+// steps are what makes a container of a cloned process, in order. All up to "wait" happens while the parent makes the network.
+func (p *initProcess) steps() []initStep {
+	return []initStep{
+		{"read the specification", p.readSpec},
+		{"enter the network namespace", p.enterNetNS},
+		{"set the host name", p.setHostname},
+		{"build the root file system", p.buildRoot},
+		{"enter the root file system", p.enterRoot},
+		{"wait for the network", p.wait},
+		{"change to the working directory", p.chdir},
+		{"drop privileges", p.dropPrivileges},
+		{"reset signals", resetSignals},
+		{"check that the parent lives", p.checkParent},
+		{stageExec, p.exec},
+	}
+}
+
+func (p *initProcess) readSpec() error {
+	unix.CloseOnExec(socketFD)
+	p.parent = json.NewDecoder(rawFD(socketFD))
+	unix.Umask(0) // modes are what they are given as
+	return p.parent.Decode(&p.spec)
+}
+
+// A rawFD reads without the runtime's poller, which would cost its set-up for a socket that is read twice.
+type rawFD int
+
+func (fd rawFD) Read(b []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(fd), b)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, errParentGone
+		default:
+			return n, nil
+		}
+	}
+}
+
+var errParentGone = errors.New("the process that started the container has ended")
+
+func (p *initProcess) enterNetNS() error {
+	if !p.spec.NetNS {
+		return nil
+	}
+	ns, err := netns.FromFD(netnsFD)
+	if err != nil {
+		return err
+	}
+	if err := ns.Enter(); err != nil {
+		return err
+	}
+	return ns.Close()
+}
+
+func (p *initProcess) setHostname() error {
+	if p.spec.Hostname == "" {
+		return nil
+	}
+	return unix.Sethostname([]byte(p.spec.Hostname))
+}
+
+func (p *initProcess) buildRoot() error {
+	if p.spec.Terminal {
+		p.terminal, _ = os.Readlink("/proc/self/fd/0") // before something lies over /proc
+	}
+	var err error
+	if p.root, err = buildRoot(p.spec.Rootfs); err != nil {
+		return err
+	}
+	run, err := newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode=0755")
+	if err != nil {
+		return err
+	}
+	defer unix.Close(run)
+	if err := p.root.mountOn("/run", run); err != nil {
+		return err
+	}
+	dev, err := p.root.mountDev(p.terminal)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dev)
+	if err := p.root.mountProc(dev); err != nil {
+		return err
+	}
+	p.files, err = p.root.mountFiles()
+	return err
+}
+
+func (p *initProcess) enterRoot() (err error) {
+	p.confined, err = p.root.enter()
+	return err
+}
+
+// wait waits for Release. The end of the socket is the parent's.
+func (p *initProcess) wait() error {
+	var r release
+	if err := p.parent.Decode(&r); err != nil {
+		return err
+	}
+	if r.Files.Hostname == "" {
+		r.Files.Hostname = p.spec.Hostname + "\n"
+	}
+	return p.files.write(r.Files)
+}
+
+// chdir changes to the working directory, and looks that it is inside the root: "(unreachable)" is what a directory outside
+// looks like (getcwd(2); CVE-2024-21626).
+func (p *initProcess) chdir() error {
+	dir := path.Join("/", p.spec.Dir)
+	if err := os.Chdir(dir); err != nil {
+		return err
+	}
+	buf := make([]byte, unix.PathMax)
+	if n, err := unix.Getcwd(buf); err != nil || n == 0 || buf[0] != '/' {
+		return &os.PathError{Op: "chdir", Path: dir, Err: fmt.Errorf("%w: it is outside of the root file system", unix.EINVAL)}
+	}
+	return nil
+}
+
+func (p *initProcess) dropPrivileges() error {
+	unix.Umask(0o022)
+	if err := dropPrivileges(p.confined); err != nil {
+		return err
+	}
+	// commit_creds (kernel/cred.c) clears the parent-death signal when capabilities are gained or ids change; set once more it is certain.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("set the parent-death signal: %w", err)
+	}
+	return nil
+}
+
+// resetSignals undoes what this process has inherited: exec keeps the signal mask and what is ignored (signal(7)). Handlers it resets itself.
+func resetSignals() error {
+	var none unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil); err != nil {
+		return err
+	}
+	// struct sigaction of the kernel, all zero: SIG_DFL, whatever the order of its fields. Its set of signals has 64 bits (128 on mips).
+	var byDefault [64]byte
+	setSize := uintptr(8)
+	if strings.HasPrefix(runtime.GOARCH, "mips") {
+		setSize = 16
+	}
+	for sig := 1; sig <= 64; sig++ {
+		// EINVAL for SIGKILL and SIGSTOP, which nobody can ignore.
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, setSize, 0, 0)
+	}
+	return nil
+}
+
+// checkParent looks once more for the end of the socket: a parent that ended before the parent-death signal was set sends none.
+func (p *initProcess) checkParent() error {
+	fds := []unix.PollFd{{Fd: socketFD, Events: unix.POLLRDHUP}}
+	if _, err := unix.Poll(fds, 0); err != nil && err != unix.EINTR {
+		return err
+	}
+	if fds[0].Revents&(unix.POLLHUP|unix.POLLRDHUP) != 0 {
+		return errParentGone
+	}
+	return nil
+}
+
+func (p *initProcess) exec() error {
+	env := withPath(p.spec.Env)
+	command, err := lookPath(p.spec.Args[0], env)
+	if err != nil {
+		return err
+	}
+	if err := closeOnExecAbove(2); err != nil {
+		return err
+	}
+	if err := json.NewEncoder(os.NewFile(socketFD, "parent")).Encode(initReport{Exec: true}); err != nil {
+		return err
+	}
+	return explainExec(command, unix.Exec(command, p.spec.Args, env))
+}

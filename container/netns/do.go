@@ -126,3 +126,7 @@ func openCurrent() (int, error) {
 	}
 	return fd, nil
 }
+
+// Enter moves the calling thread into the namespace for good. It is for a goroutine that is locked to its thread and never
+// unlocks: one that is about to exec, or whose thread shall end with it. Everything else uses Do.
+func (ns *NS) Enter() error { return ns.enter() }

@@ -108,6 +108,12 @@ func pidOf(pidfd int) (int, error) {
 
 var errNotPidfd = errors.New("not a pidfd")
 
+// FromFD takes over fd, which the process was started with. It closes fd when that is no network namespace.
+func FromFD(fd int) (*NS, error) {
+	unix.CloseOnExec(fd)
+	return take(fd, "descriptor "+strconv.Itoa(fd))
+}
+
 // FromPath returns the network namespace at path, a file such as /run/netns/NAME or /proc/PID/ns/net.
 // ErrNotNetNS is in the error's chain when path is something else. It neither blocks on a FIFO nor opens a device.
 func FromPath(path string) (*NS, error) { return open(path) }

@@ -1,0 +1,327 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container/netns"
+)
+
+// ProcessSpec says what runs in a container, and in what surroundings.
+type ProcessSpec struct {
+	Args     []string // the command; Args[0] is looked up in PATH inside the root file system
+	Env      []string // "KEY=VALUE"; without a PATH, the usual one is added
+	Dir      string   // working directory inside, "" is /
+	Hostname string   // "" keeps the host's
+	Rootfs   string   // directory of the root file system; "" (and "/") is the host's own, through a layer that is thrown away
+	Stdin    *os.File // nil is /dev/null, as for the two others
+	Stdout   *os.File
+	Stderr   *os.File
+	NetNS    *netns.NS // nil: a new one. It stays the caller's, and is needed only until StartProcess returns
+}
+
+// A Process is a container's first process. It is PID 1 of its pid namespace: when it ends, the kernel kills all others in it.
+type Process struct {
+	process  *os.Process
+	pidfd    int
+	netns    *netns.NS
+	socket   *os.File
+	terminal *terminal // nil unless stdin is one
+
+	releasing sync.Mutex
+	reports   *json.Decoder
+
+	done   chan struct{} // closed when the process has ended and was waited for
+	status int
+	err    error
+}
+
+// StartProcess clones a process into new mount, pid, UTS, IPC, cgroup and (unless spec has one) network namespaces. It returns while that
+// builds its root file system; the command starts with Release. The end of ctx kills the process, and so does the end of this one.
+// The caller must Wait in any case. A failure is a *StartError; unix.EPERM is in its chain where CAP_SYS_ADMIN is missing.
+func StartProcess(ctx context.Context, spec ProcessSpec) (*Process, error) {
+	if len(spec.Args) == 0 {
+		return nil, &StartError{Stage: stageExec, Err: fmt.Errorf("no command given: %w", unix.EINVAL)}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, &StartError{Stage: "start", Err: err}
+	}
+	if spec.Rootfs != "" {
+		abs, err := checkRootfs(spec.Rootfs)
+		if err != nil {
+			return nil, &StartError{Stage: "root file system", Err: err}
+		}
+		spec.Rootfs = abs
+	}
+	p := &Process{pidfd: -1, done: make(chan struct{})}
+	started := make(chan error)
+	go p.own(spec, started)
+	if err := <-started; err != nil {
+		return nil, &StartError{Stage: "start the container's process", Err: err}
+	}
+	stop := context.AfterFunc(ctx, func() { p.Kill() })
+	go func() { <-p.done; stop() }()
+	if err := p.introduce(spec); err != nil {
+		p.Kill()
+		p.Wait()
+		return nil, &StartError{Stage: "start the container's process", Err: err}
+	}
+	return p, nil
+}
+
+// checkRootfs finds out early what the child would find out late. "/" is the host's own root, which is never given as it is.
+func checkRootfs(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return "", fmt.Errorf("%w: --rootfs wants a directory, such as an unpacked image", err)
+	}
+	if !info.IsDir() {
+		return "", &os.PathError{Op: "use as root file system", Path: abs, Err: fmt.Errorf("%w: --rootfs wants one, such as an unpacked image", unix.ENOTDIR)}
+	}
+	if host, err := os.Stat("/"); err == nil && os.SameFile(info, host) {
+		return "", nil
+	}
+	return abs, nil
+}
+
+// own clones the process and waits for it, on one thread: the kernel sends the parent-death signal when the *thread* that cloned
+// ends (PR_SET_PDEATHSIG(2const)), and Go may end any thread but a locked goroutine's.
+func (p *Process) own(spec ProcessSpec, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	exe, err := openSelf()
+	if err != nil {
+		started <- err
+		return
+	}
+	err = p.clone(spec, exe)
+	started <- err
+	if err != nil {
+		unix.Close(exe)
+		return
+	}
+	state, err := p.process.Wait()
+	if p.terminal != nil {
+		err = errors.Join(err, p.terminal.takeBack())
+	}
+	p.status, p.err = exitStatus(state), err
+	p.socket.Close()
+	p.netns.Close()
+	if p.pidfd >= 0 {
+		unix.Close(p.pidfd)
+	}
+	close(p.done)
+	// After done, since the last descriptor of a mount waits for an RCU grace period.
+	unix.Close(exe)
+}
+
+func exitStatus(state *os.ProcessState) int {
+	if state == nil {
+		return 125
+	}
+	status := state.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return status.ExitStatus()
+}
+
+// clone starts the process: this program again, whose main calls Init. It opens all that must be closed when the process ends.
+func (p *Process) clone(spec ProcessSpec, exe int) error {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return err
+	}
+	defer theirs.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err == nil {
+		defer null.Close()
+	} // Without a /dev (an empty chroot) a stream that is not given is closed.
+	attr := &os.ProcAttr{
+		Env:   []string{},
+		Files: []*os.File{orNull(spec.Stdin, null), orNull(spec.Stdout, null), orNull(spec.Stderr, null), theirs},
+		Sys: &syscall.SysProcAttr{
+			Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWCGROUP,
+			Pdeathsig:  unix.SIGKILL,
+			PidFD:      &p.pidfd,
+			// A process group of its own: kill(0, …) inside would otherwise signal ours, which is the host's.
+			Setpgid: true,
+		},
+	}
+	if spec.NetNS == nil {
+		attr.Sys.Cloneflags |= unix.CLONE_NEWNET
+	} else {
+		file, err := dupFile(spec.NetNS.FD())
+		if err != nil {
+			ours.Close()
+			return err
+		}
+		defer file.Close()
+		attr.Files = append(attr.Files, file)
+	}
+	p.process, err = os.StartProcess("/proc/self/fd/"+strconv.Itoa(exe), []string{initName}, attr)
+	if err != nil {
+		ours.Close()
+		return explainClone(err)
+	}
+	p.socket, p.reports = ours, json.NewDecoder(ours)
+	err = p.openNetNS(spec)
+	if p.terminal = openTerminal(spec.Stdin); err == nil && p.terminal != nil {
+		err = p.terminal.giveTo(p.process.Pid)
+	}
+	if err != nil {
+		p.abandon()
+	}
+	return err
+}
+
+// openNetNS opens what the end of the process closes. Without a pidfd (Linux before 5.3) the pid is still good: nobody has waited for it.
+func (p *Process) openNetNS(spec ProcessSpec) (err error) {
+	switch {
+	case spec.NetNS != nil:
+		p.netns, err = netns.FromPath("/proc/thread-self/fd/" + strconv.Itoa(spec.NetNS.FD()))
+	case p.pidfd >= 0:
+		p.netns, err = netns.FromPidfd(p.pidfd)
+	default:
+		p.netns, err = netns.FromPID(p.process.Pid)
+	}
+	return err
+}
+
+// abandon ends a process that cannot be used, and closes what the end of a good one closes.
+func (p *Process) abandon() {
+	p.process.Kill()
+	p.process.Wait()
+	p.socket.Close()
+	if p.netns != nil {
+		p.netns.Close()
+	}
+	if p.pidfd >= 0 {
+		unix.Close(p.pidfd)
+	}
+}
+
+// introduce tells the process what it is to become.
+func (p *Process) introduce(spec ProcessSpec) error {
+	err := json.NewEncoder(p.socket).Encode(initSpec{
+		Args: spec.Args, Env: spec.Env, Dir: spec.Dir, Hostname: spec.Hostname, Rootfs: spec.Rootfs,
+		NetNS: spec.NetNS != nil, Terminal: isTerminal(spec.Stdin),
+	})
+	if err != nil && !errors.Is(err, unix.EPIPE) { // EPIPE: it has ended, and has said why
+		return fmt.Errorf("tell the container's process what to run: %w", err)
+	}
+	return nil
+}
+
+// PID returns the process's id in the caller's pid namespace.
+func (p *Process) PID() int { return p.process.Pid }
+
+// NetNS returns the process's network namespace, to give it a network before Release. It stays the Process's own, which closes it when
+// the process has ended.
+func (p *Process) NetNS() *netns.NS { return p.netns }
+
+// Release gives the container its files and starts its command. It returns when the command runs (exec has succeeded), or with
+// a *StartError; then the process ends by itself.
+func (p *Process) Release(files Files) error {
+	p.releasing.Lock()
+	defer p.releasing.Unlock()
+	err := json.NewEncoder(p.socket).Encode(release{Files: files})
+	if err != nil && !errors.Is(err, unix.EPIPE) {
+		return &StartError{Stage: "release the container's process", Err: err}
+	}
+	about := false // to exec
+	for {
+		var report initReport
+		err := p.reports.Decode(&report)
+		switch {
+		case err == nil && report.Exec:
+			about = true
+		case err == nil:
+			return report.error()
+		case about && (errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET)):
+			return nil
+		default:
+			return &StartError{Stage: "set up the container", Err: p.died(err)}
+		}
+	}
+}
+
+// died describes a process that ended without a word: killed, or out of memory.
+func (p *Process) died(cause error) error {
+	p.Kill()
+	<-p.done
+	return fmt.Errorf("its process ended with status %d before the command ran: %w", p.status, cause)
+}
+
+// Signal sends a signal to the process. As PID 1 it ignores what it has no handler for, SIGKILL and SIGSTOP aside
+// (pid_namespaces(7)). A process that has ended is no error.
+func (p *Process) Signal(sig os.Signal) error {
+	err := p.process.Signal(sig)
+	if err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("send signal %v to the container's process %d: %w", sig, p.PID(), err)
+	}
+	return nil
+}
+
+// Kill ends the process, and with it all others in the container.
+func (p *Process) Kill() error { return p.Signal(unix.SIGKILL) }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Wait waits for the end of the process and returns its exit status: 128+N when signal N ended it.
+func (p *Process) Wait() (status int, err error) {
+	<-p.done
+	return p.status, p.err
+}
+
+func orNull(file, null *os.File) *os.File {
+	if file == nil {
+		return null
+	}
+	return file
+}
+
+func dupFile(fd int) (*os.File, error) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("duplicate descriptor %d: %w", fd, err)
+	}
+	return os.NewFile(uintptr(dup), "netns"), nil
+}
+
+func socketPair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a socket pair: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "container"), os.NewFile(uintptr(fds[1]), "container"), nil
+}
+
+// explainClone says what to do about a clone that was refused. See clone(2), EPERM and ENOSPC.
+func explainClone(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%w: new namespaces need root, CAP_SYS_ADMIN or a user namespace (as a normal user: unshare -Urn plumb run …)", err)
+	case errors.Is(err, unix.ENOSPC):
+		return fmt.Errorf("%w: a limit below /proc/sys/user (max_*_namespaces) is reached", err)
+	case errors.Is(err, unix.EINVAL):
+		return fmt.Errorf("%w: this kernel lacks one of the mount, pid, UTS, IPC, cgroup and network namespaces (CONFIG_NAMESPACES)", err)
+	}
+	return err
+}
