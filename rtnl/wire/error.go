@@ -53,12 +53,15 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrnoName is the name of an errno, such as EEXIST. It knows the one that is the kernel's own but that netlink
-// families let out: ENOTSUPP, linux/errno.h.
+// ErrnoName is the name of an errno, such as EEXIST, as the kernel's sources spell it. It knows the one that is the
+// kernel's own but that netlink families let out: ENOTSUPP, linux/errno.h.
 func ErrnoName(errno unix.Errno) string {
 	const enotsupp = 524
-	if errno == enotsupp {
+	switch errno {
+	case enotsupp:
 		return "ENOTSUPP"
+	case unix.EOPNOTSUPP: // which the C library calls ENOTSUP too
+		return "EOPNOTSUPP"
 	}
 	if name := unix.ErrnoName(errno); name != "" {
 		return name

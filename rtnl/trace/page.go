@@ -1,0 +1,145 @@
+package trace
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"plumb/rtnl/wire"
+)
+
+// A page is the text of one event.
+type page struct {
+	strings.Builder
+	color     bool
+	short     bool
+	since     time.Duration
+	namespace string
+	batch     string // the bracket of a transaction
+	gutter    string // its continuation, on the lines below the head
+}
+
+// Colours, as ANSI terminals know them (ECMA-48, SGR).
+const (
+	bold  = "1"
+	red   = "31"
+	green = "32"
+	dim   = "2"
+)
+
+func (p *page) paint(sgr, s string) string {
+	if !p.color || s == "" {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+// head writes the first line of an event. Times are in milliseconds, as most of what the kernel does here takes some
+// tenths of one.
+func (p *page) head(arrow, what, rest string) {
+	ms := fmt.Sprintf("%10.3f ms", float64(p.since.Nanoseconds())/1e6)
+	fmt.Fprintf(p, "%s  %s %s %s%s%s\n", p.paint(dim, ms), clean(p.namespace), arrow, p.batch, what, rest)
+}
+
+// line writes a line below the head. The mark takes the place of the last of the indentation.
+func (p *page) line(depth int, mark, s string) {
+	const margin = "                 " // under the namespace's name
+	p.WriteString(margin + p.gutter)
+	width := 4 * (min(depth, 16) + 1) // whatever nests deeper than this was made to
+	if mark != "" {
+		width -= 2
+	}
+	p.WriteString(strings.Repeat(" ", width-2) + mark + s + "\n")
+}
+
+// nodes writes the fields of a fixed struct on one line, and each attribute on its own.
+func (p *page) nodes(nodes []wire.Node, depth int) {
+	var fields []string
+	flush := func() {
+		if len(fields) > 0 {
+			p.line(depth, "", strings.Join(fields, " "))
+			fields = nil
+		}
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		if n.Header == 0 && n.Name != "malformed" && n.Children == nil {
+			if n.Name != "pad" {
+				fields = append(fields, n.Name+"="+cut(clean(n.Value)))
+			}
+			continue
+		}
+		flush()
+		p.line(depth, "", p.named(n))
+		p.nodes(n.Children, depth+1)
+	}
+	flush()
+}
+
+// named is a node on a line of its own, without its children.
+func (p *page) named(n *wire.Node) string {
+	if n.Value == "" {
+		return p.paint(bold, clean(n.Name))
+	}
+	return p.paint(bold, clean(n.Name)) + " " + cut(clean(n.Value))
+}
+
+// flags joins names as a C programmer would, with the prefix on the first alone.
+func flags(names []string) string {
+	if len(names) == 0 {
+		return "0"
+	}
+	short := []string{names[0]}
+	for _, name := range names[1:] {
+		short = append(short, strings.TrimPrefix(name, "NLM_F_"))
+	}
+	return strings.Join(short, "|")
+}
+
+// cut shortens what no one reads to its end, such as statistics in hexadecimal.
+func cut(s string) string {
+	const most = 260 // IFLA_IFALIAS, the longest text that means something, has 255 bytes
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "… (" + strconv.Itoa(len(s)) + " characters)"
+}
+
+// clean makes visible what would move a terminal's cursor: names come from outside.
+func clean(s string) string {
+	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
+}
+
+func arrow(sent bool) string {
+	if sent {
+		return "→"
+	}
+	return "←"
+}
+
+// purpose is what the message is for, set off from what comes before it.
+func purpose(e wire.Event) string {
+	if e.Purpose == "" {
+		return ""
+	}
+	return "  " + clean(e.Purpose)
+}

@@ -1,0 +1,132 @@
+package wire
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// list is a request for things.
+func list() Request { return getThing.New(0, &thing{}, "list things") }
+
+// named is one message of a dump.
+func named(seq uint32, name string) []byte { return one(seq, &thing{Name: name}) }
+
+func interrupted(b []byte) []byte {
+	native.PutUint16(b[6:], native.Uint16(b[6:])|uint16(netlink.DumpInterrupted))
+	return b
+}
+
+func TestDump(t *testing.T) {
+	t.Parallel()
+	fine := func(seq uint32) []any {
+		return []any{join(named(seq, "a"), named(seq, "b")), named(seq, "c"), done(seq, 0)}
+	}
+	tests := []struct {
+		name   string
+		answer func(try int, seq uint32) []any // try counts from 1
+		want   string                          // the names, run together
+		is     error
+		tries  int
+	}{
+		{name: "several datagrams", want: "abc", tries: 1, answer: func(_ int, seq uint32) []any { return fine(seq) }},
+		{name: "empty", tries: 1, answer: func(_ int, seq uint32) []any { return []any{done(seq, 0)} }},
+		{name: "refused", is: unix.EPERM, tries: 1, answer: func(_ int, seq uint32) []any {
+			return []any{ack(received{netlink.Header{Sequence: seq}, make([]byte, headerSize)}, unix.EPERM, nil)}
+		}},
+		{name: "refused at its end", is: unix.EMSGSIZE, tries: 1, answer: func(_ int, seq uint32) []any {
+			return []any{named(seq, "a"), done(seq, unix.EMSGSIZE)}
+		}},
+		{name: "interrupted once, at its end", want: "abc", tries: 2, answer: func(try int, seq uint32) []any {
+			if try == 1 {
+				return []any{named(seq, "x"), interrupted(done(seq, 0))}
+			}
+			return fine(seq)
+		}},
+		{name: "interrupted once, in the middle", want: "abc", tries: 2, answer: func(try int, seq uint32) []any {
+			if try == 1 {
+				return []any{named(seq, "x"), interrupted(named(seq, "y")), named(seq, "z"), done(seq, 0)}
+			}
+			return fine(seq)
+		}},
+		{name: "interrupted for ever", is: ErrInterrupted, tries: dumpTries, answer: func(_ int, seq uint32) []any {
+			return []any{interrupted(done(seq, 0))}
+		}},
+		{name: "overrun once", want: "abc", tries: 2, answer: func(try int, seq uint32) []any {
+			if try == 1 {
+				return append([]any{named(seq, "x"), unix.ENOBUFS}, fine(seq)...)
+			}
+			return fine(seq)
+		}},
+		{name: "left over from another", want: "abc", tries: 1, answer: func(_ int, seq uint32) []any {
+			return append([]any{named(seq-1, "x"), done(seq-1, 0)}, fine(seq)...)
+		}},
+		{name: "without an end", is: ErrNoAnswer, tries: 1, answer: func(_ int, seq uint32) []any {
+			return []any{named(seq, "a")}
+		}},
+		{name: "messages of other types", want: "a", tries: 1, answer: func(_ int, seq uint32) []any {
+			return []any{message(0x99, netlink.Multi, seq, nil), named(seq, "a"), done(seq, 0)}
+		}},
+		{name: "a body that cannot be decoded", is: ErrTruncated, tries: 1, answer: func(_ int, seq uint32) []any {
+			return []any{message(0x20, netlink.Multi, seq, []byte{1}), named(seq, "a"), done(seq, 0)}
+		}},
+		{name: "cut off", is: ErrTruncated, tries: 1, answer: func(_ int, seq uint32) []any {
+			return []any{named(seq, "a")[:18], done(seq, 0)}
+		}},
+		{name: "longer than the buffer", is: ErrTruncated, tries: 1, answer: func(_ int, seq uint32) []any {
+			return []any{make([]byte, receiveSize+4), done(seq, 0)}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			tries := 0
+			c, f := dialFake(t, func(s []received) []any {
+				if s[0].Flags&netlink.Dump != netlink.Dump {
+					t.Errorf("the request's flags are %#x, without NLM_F_DUMP", s[0].Flags)
+				}
+				tries++
+				return test.answer(tries, s[0].Sequence)
+			})
+			things, err := Dump(c, list(), newThing)
+			got := ""
+			for _, v := range things {
+				got += v.Name
+			}
+			if got != test.want || !errors.Is(err, test.is) || tries != test.tries {
+				t.Errorf("got %q, %v in %d tries; want %q, %v in %d", got, err, tries, test.want, test.is, test.tries)
+			}
+			if e := (*Error)(nil); err != nil && (!errors.As(err, &e) || e.Op != "list things") {
+				t.Errorf("%v is no Error of what was attempted", err)
+			}
+			if len(f.queue) > 0 {
+				t.Errorf("%d datagrams are left over", len(f.queue))
+			}
+		})
+	}
+}
+
+func TestGet(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		answer func(s received) []any
+		want   string
+		is     error
+	}{
+		{name: "found", want: "a", answer: func(s received) []any { return []any{named(s.Sequence, "a")} }},
+		{name: "not found", is: unix.ENODEV, answer: func(s received) []any { return []any{ack(s, unix.ENODEV, nil)} }},
+		{name: "acknowledged, and no more", is: ErrNoAnswer, answer: func(s received) []any { return []any{ack(s, 0, nil)} }},
+		{name: "silence", is: ErrNoAnswer, answer: func(received) []any { return nil }},
+		{name: "overrun", is: unix.ENOBUFS, answer: func(received) []any { return []any{unix.ENOBUFS} }},
+	}
+	for _, test := range tests {
+		c, _ := dialFake(t, func(s []received) []any { return test.answer(s[0]) })
+		v, err := Get(c, list(), newThing)
+		if !errors.Is(err, test.is) || test.is == nil && v.Name != test.want {
+			t.Errorf("%s: got %v, %v; want %q, %v", test.name, v, err, test.want, test.is)
+		}
+	}
+}
