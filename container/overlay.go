@@ -117,7 +117,10 @@ func escapeLower(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(path)
 }
 
-// compose makes a root of what is in the host's /, one by one: a layer for each plain directory, a read-only copy of those that cannot
+// compose makes a root for a user namespace. Files of users that are not mapped in it can be read and not changed, below the top directories
+// (EOVERFLOW: an overlay copies a file with its owner).
+//
+// It is made of what is in the host's /, one by one: a layer for each plain directory, a read-only copy of those that cannot
 // have one (they hold locked mounts), copies of symlinks, read-only copies of files.
 func (r *rootfs) compose() error {
 	mnt, err := newFS("tmpfs", unix.MOUNT_ATTR_NODEV, "mode=0755")

@@ -3,30 +3,26 @@ package container_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"plumb/container"
+	"plumb/container/netns"
 	"plumb/test/lab"
 )
 
-func TestMain(m *testing.M) { lab.Main(m) }
-
-// run runs a command in a container to its end, and returns its status and what it wrote.
-func run(t testing.TB, spec container.ProcessSpec) (status int, output string) {
-	t.Helper()
-	p, out := start(t, spec)
-	if err := p.Release(testFiles); err != nil {
-		p.Wait()
-		t.Fatalf("release: %v", err)
+func TestMain(m *testing.M) {
+	if helper := os.Getenv(helperEnv); helper != "" {
+		container.Init()
+		os.Exit(helpers[helper]())
 	}
-	text := out()
-	status, err := p.Wait()
-	if err != nil {
-		t.Fatalf("wait: %v", err)
-	}
-	return status, text
+	lab.Main(m)
 }
 
 var testFiles = container.Files{ResolvConf: "nameserver 192.0.2.53\n", Hosts: "127.0.0.1 localhost\n"}
@@ -53,24 +49,229 @@ func start(t testing.TB, spec container.ProcessSpec) (p *container.Process, outp
 	}
 }
 
+// run runs a command in a container to its end, and returns its status and what it wrote.
+func run(t testing.TB, spec container.ProcessSpec) (status int, output string) {
+	t.Helper()
+	p, out := start(t, spec)
+	if err := p.Release(testFiles); err != nil {
+		t.Fatalf("release: %v", err)
+	}
+	text := out()
+	status, err := p.Wait()
+	if err != nil {
+		t.Fatalf("wait: %v", err)
+	}
+	return status, text
+}
+
 func sh(script string) container.ProcessSpec {
 	return container.ProcessSpec{Args: []string{"sh", "-c", script}, Hostname: "box"}
 }
 
-func TestRun(t *testing.T) {
-	status, out := run(t, sh(os.Getenv("SCRIPT")))
-	t.Logf("status %d\n%s", status, out)
+// outputs runs scripts in one container each and compares what they write.
+func outputs(t *testing.T, want map[string]string) {
+	t.Helper()
+	for script, text := range want {
+		if _, got := run(t, sh(script)); got != text {
+			t.Errorf("%s\n wrote %q,\n want  %q", script, got, text)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "sh -c 'kill -9 $$'": 137, "ulimit -c 0; kill -SEGV $$; exit 3": 3} {
+		if status, out := run(t, sh(script)); status != want {
+			t.Errorf("%s: status %d, want %d; it wrote %q", script, status, want, out)
+		}
+	}
+}
+
+func TestKilledByASignal(t *testing.T) {
+	t.Parallel()
+	p, _ := start(t, sh("read forever </dev/zero"))
+	if err := p.Release(testFiles); err != nil {
+		t.Fatal(err)
+	}
+	p.Kill()
+	if status, err := p.Wait(); status != 128+9 || err != nil {
+		t.Errorf("status %d, %v, want 137", status, err)
+	}
+	if err := p.Kill(); err != nil {
+		t.Errorf("kill after the end: %v", err)
+	}
+}
+
+func TestSurroundings(t *testing.T) {
+	t.Parallel()
+	outputs(t, map[string]string{
+		"echo $$; uname -n; pwd; umask":                                      "1\nbox\n/\n0022\n",
+		"cat /etc/resolv.conf /etc/hostname /etc/hosts":                      "nameserver 192.0.2.53\nbox\n127.0.0.1 localhost\n",
+		"echo nameserver 192.0.2.54 >/etc/resolv.conf; cat /etc/resolv.conf": "nameserver 192.0.2.54\n",
+		"ls /sys/class/net":                                                  "lo\n",
+		"cat":                                                                "",
+		"echo /proc/[0-9]*":                                                  "/proc/1\n",
+		"echo x >/dev/null && head -c2 /dev/zero | wc -c; ls /dev/pts":                                            "2\nptmx\n",
+		"ls -ld /run/* 2>/dev/null | wc -l; echo hi >/run/x && cat /run/x; echo hi >/dev/shm/x && cat /dev/shm/x": "0\nhi\nhi\n",
+	})
+}
+
+func TestEnvironmentAndDirectory(t *testing.T) {
+	t.Parallel()
+	spec := sh("echo $A; pwd; env | grep ^PATH=")
+	spec.Env, spec.Dir = []string{"A=b", "PATH=/usr/bin:/bin"}, "/usr"
+	if _, out := run(t, spec); out != "b\n/usr\nPATH=/usr/bin:/bin\n" {
+		t.Errorf("with a PATH: %q", out)
+	}
+	spec.Env = nil
+	if _, out := run(t, spec); !strings.HasSuffix(out, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n") {
+		t.Errorf("without: %q", out)
+	}
+}
+
+func TestStdin(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	w.WriteString("through\n")
+	w.Close()
+	spec := sh("cat")
+	spec.Stdin = r
+	if _, out := run(t, spec); out != "through\n" {
+		t.Errorf("it wrote %q", out)
+	}
+}
+
+// What the child finds out comes back from Release: stage, errno and the status for the shell.
+func TestStartErrors(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string, mode os.FileMode) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for name, c := range map[string]struct {
+		spec   container.ProcessSpec
+		errno  unix.Errno
+		status int
+		text   string
+	}{
+		"not in PATH":    {container.ProcessSpec{Args: []string{"no-such-command"}}, unix.ENOENT, 127, "not found"},
+		"no such file":   {container.ProcessSpec{Args: []string{"/no/such"}}, unix.ENOENT, 127, "/no/such"},
+		"a directory":    {container.ProcessSpec{Args: []string{"/usr"}}, unix.EACCES, 126, "directory"},
+		"not executable": {container.ProcessSpec{Args: []string{write("plain", "", 0o644)}}, unix.EACCES, 126, "plain"},
+		"no program":     {container.ProcessSpec{Args: []string{write("text", "hello", 0o755)}}, unix.ENOEXEC, 126, "#!"},
+		"no interpreter": {container.ProcessSpec{Args: []string{write("script", "#!/no/such\n", 0o755)}}, unix.ENOENT, 127, "interpreter"},
+		"no directory":   {container.ProcessSpec{Args: []string{"true"}, Dir: "/no/such"}, unix.ENOENT, 125, "working directory"},
+		"a long name":    {container.ProcessSpec{Args: []string{"true"}, Hostname: strings.Repeat("x", 65)}, unix.EINVAL, 125, "host name"},
+	} {
+		p, _ := start(t, c.spec)
+		err := p.Release(testFiles)
+		var failed *container.StartError
+		if !errors.As(err, &failed) || !errors.Is(err, c.errno) || failed.Status() != c.status || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %v, want a StartError with %v, status %d and %q", name, err, c.errno, c.status, c.text)
+		}
+		if status, _ := p.Wait(); status != 125 {
+			t.Errorf("%s: the process ended with %d, want 125", name, status)
+		}
+	}
+}
+
+func TestRootfsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for rootfs, errno := range map[string]unix.Errno{file + "-no": unix.ENOENT, file: unix.ENOTDIR} {
+		_, err := container.StartProcess(context.Background(), container.ProcessSpec{Args: []string{"true"}, Rootfs: rootfs})
+		if !errors.Is(err, errno) || !strings.Contains(err.Error(), rootfs) {
+			t.Errorf("%s: %v, want %v", rootfs, err, errno)
+		}
+	}
+	if _, err := container.StartProcess(context.Background(), container.ProcessSpec{}); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("no command: %v, want EINVAL", err)
+	}
+}
+
+func TestContextEndsTheProcess(t *testing.T) {
+	t.Parallel()
+	for _, release := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(context.Background())
+		p, err := container.StartProcess(ctx, sh("read forever </dev/zero"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if release {
+			if err := p.Release(testFiles); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+		if status, _ := p.Wait(); status != 137 {
+			t.Errorf("released %v: status %d, want 137", release, status)
+		}
+		if err := p.Release(testFiles); err == nil {
+			t.Error("a process that has ended could be released")
+		}
+	}
+}
+
+func TestGivenNetworkNamespace(t *testing.T) {
+	t.Parallel()
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	spec := sh("readlink /proc/self/ns/net")
+	spec.NetNS = ns
+	if _, out := run(t, spec); out != ns.String()+"\n" {
+		t.Errorf("it runs in %q, want %s", out, ns)
+	}
+}
+
+func TestOwnNetworkNamespace(t *testing.T) {
+	t.Parallel()
+	p, out := start(t, sh("readlink /proc/self/ns/net; cat /proc/sys/net/ipv4/ip_forward"))
+	want := p.NetNS().String()
+	if err := p.NetNS().WriteSysctl("net.ipv4.ip_forward", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Release(testFiles); err != nil {
+		t.Fatal(err)
+	}
+	if got := out(); got != want+"\n1\n" {
+		t.Errorf("it wrote %q, want %s and 1", got, want)
+	}
 }
 
 func BenchmarkRun(b *testing.B) {
-	for b.Loop() {
-		p, err := container.StartProcess(context.Background(), container.ProcessSpec{Args: []string{"/bin/true"}})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := p.Release(testFiles); err != nil {
-			b.Fatal(err)
-		}
-		p.Wait()
+	for name, rootfs := range map[string]string{"host": "", "rootfs": tinyRootfs(b)} {
+		b.Run(name, func(b *testing.B) {
+			spec := container.ProcessSpec{Args: []string{"/bin/true"}, Rootfs: rootfs}
+			if rootfs != "" {
+				spec.Args, spec.Env = []string{"/helper"}, []string{helperEnv + "=nothing"}
+			}
+			for b.Loop() {
+				p, err := container.StartProcess(context.Background(), spec)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := p.Release(testFiles); err != nil {
+					b.Fatal(err)
+				}
+				p.Wait()
+			}
+		})
 	}
 }

@@ -1,0 +1,105 @@
+package container_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container"
+)
+
+// helperEnv makes the test binary a helper program instead: a command for a container that has no other, or a program that runs containers.
+const helperEnv = "PLUMB_TEST_HELPER"
+
+var helpers = map[string]func() int{
+	"nothing": func() int { return 0 },
+	"hello":   func() int { fmt.Println("hello"); return 0 },
+	"victim":  victim,
+	"chroot":  runInChroot,
+	"tty":     runOnTerminal,
+}
+
+// victim runs a container that never ends by itself. Everything in it holds stdout.
+func victim() int {
+	spec := sh("sleep 1000 & sleep 1000")
+	spec.Stdout = os.Stdout
+	p, err := container.StartProcess(context.Background(), spec)
+	if err == nil {
+		err = p.Release(testFiles)
+	}
+	fmt.Println("running", err)
+	p.Wait()
+	return 1
+}
+
+// runInChroot changes the root directory to one that holds this program and /proc, and runs a container there.
+func runInChroot() int {
+	err := unix.Chroot(os.Getenv("CHROOT"))
+	if err == nil {
+		err = os.Chdir("/")
+	}
+	if err != nil {
+		fmt.Println("chroot:", err)
+		return 1
+	}
+	return runHere(container.ProcessSpec{Args: []string{"/helper"}, Env: []string{helperEnv + "=hello"}, Hostname: "box"})
+}
+
+// runHere runs a container with this process's streams.
+func runHere(spec container.ProcessSpec) int {
+	spec.Stdin, spec.Stdout, spec.Stderr = os.Stdin, os.Stdout, os.Stderr
+	p, err := container.StartProcess(context.Background(), spec)
+	if err != nil {
+		fmt.Println("start:", err)
+		return 125
+	}
+	defer container.ForwardSignals(p, os.Stderr)()
+	if err := p.Release(testFiles); err != nil {
+		fmt.Println("release:", err)
+		return 125
+	}
+	status, err := p.Wait()
+	if err != nil {
+		fmt.Println("wait:", err)
+	}
+	return status
+}
+
+func helperCommand(name string, env ...string) *exec.Cmd {
+	exe, err := os.Executable()
+	if err != nil {
+		exe = "/proc/self/exe"
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(append(os.Environ(), helperEnv+"="+name), env...)
+	return cmd
+}
+
+// tinyRootfs returns a directory that holds nothing but the test binary, as /helper.
+func tinyRootfs(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	helper, err := os.OpenFile(filepath.Join(dir, "helper"), os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer helper.Close()
+	if _, err := io.Copy(helper, self); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

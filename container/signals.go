@@ -1,0 +1,71 @@
+package container
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+)
+
+// forwarded are the signals that are meant for what plumb runs. Those that are about plumb itself (SIGCHLD, SIGPIPE, SIGTTOU, SIGURG and faults)
+// stay with it.
+var forwarded = [...]os.Signal{
+	unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH, unix.SIGCONT, unix.SIGALRM,
+}
+
+// endAfter is how many INT and TERM, counted together, end a container that ignores them.
+const endAfter = 3
+
+// ForwardSignals sends the signals that this process gets on to p until p has ended or stop is called, which returns when no more is sent. PID 1 of a
+// pid namespace ignores every signal from outside that it has no handler for, except SIGKILL (pid_namespaces(7)): so the third
+// INT or TERM kills it, and a line on log says so.
+func ForwardSignals(p *Process, log io.Writer) (stop func()) {
+	signals := make(chan os.Signal, 16)
+	for _, sig := range forwarded {
+		if !signal.Ignored(sig) { // nohup means the container too
+			signal.Notify(signals, sig)
+		}
+	}
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		defer signal.Stop(signals)
+		forward(p, signals, quit, log)
+	}()
+	return func() {
+		select {
+		case <-done:
+		default:
+			close(quit)
+			<-done
+		}
+	}
+}
+
+func forward(p *Process, signals <-chan os.Signal, quit <-chan struct{}, log io.Writer) {
+	ends := 0
+	for {
+		select {
+		case <-quit:
+			return
+		case <-p.Done():
+			return
+		case sig := <-signals:
+			if sig == unix.SIGINT || sig == unix.SIGTERM {
+				ends++
+			}
+			if ends == endAfter-1 {
+				fmt.Fprintf(log, "plumb: %v: once more kills the container\n", sig)
+			}
+			if ends >= endAfter {
+				fmt.Fprintf(log, "plumb: %v a third time: killing the container (its first process ignored the others)\n", sig)
+				sig = unix.SIGKILL
+			}
+			if err := p.Signal(sig); err != nil {
+				fmt.Fprintf(log, "plumb: %v\n", err)
+			}
+		}
+	}
+}

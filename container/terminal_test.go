@@ -1,0 +1,149 @@
+package container_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// openPTY returns both ends of a new pseudo-terminal. See pts(4).
+func openPTY(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here: ", err)
+	}
+	t.Cleanup(func() { master.Close() })
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here: ", err)
+	}
+	return master, slave
+}
+
+// runOnTerminal runs $SCRIPT on the terminal and says afterwards whether the terminal is ours again.
+func runOnTerminal() int {
+	status := runHere(sh(os.Getenv("SCRIPT")))
+	group, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
+	fmt.Println("status", status, "back", err == nil && group == unix.Getpgrp())
+	return 0
+}
+
+// onTerminal runs a script in a container on a new terminal, types what answer returns for each line, and returns all lines.
+func onTerminal(t *testing.T, script string, answer func(line string) string) string {
+	t.Helper()
+	master, slave := openPTY(t)
+	cmd := helperCommand("tty", "SCRIPT="+script)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	kill := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	defer kill.Stop()
+	var all strings.Builder
+	for lines := bufio.NewScanner(master); lines.Scan(); { // EIO at the end: the last one has closed the terminal
+		line := strings.TrimRight(lines.Text(), "\r")
+		all.WriteString(line + "\n")
+		master.WriteString(answer(line))
+	}
+	cmd.Wait()
+	return all.String()
+}
+
+func TestInterruptReachesTheCommandOnce(t *testing.T) {
+	t.Parallel()
+	out := onTerminal(t, `stty -echo; trap 'n=$((n+1)); echo caught $n' INT; echo ready; read x; echo "read $x after $n"; exit 5`, func(line string) string {
+		switch line {
+		case "ready":
+			return "\x03"
+		case "caught 1":
+			return "word\n"
+		}
+		return ""
+	})
+	if !strings.Contains(out, "status 5 back true") || strings.Contains(out, "caught 2") {
+		t.Errorf("the terminal shows\n%s", out)
+	}
+}
+
+func TestJobControlInside(t *testing.T) {
+	t.Parallel()
+	out := onTerminal(t, `set -m; sh -c 'exit 3'; echo job $?; test -c /dev/console && echo console; tty >/dev/null; exit 4`, func(string) string { return "" })
+	if !strings.Contains(out, "job 3\n") || !strings.Contains(out, "status 4 back true") || strings.Contains(out, "job control") {
+		t.Errorf("the terminal shows\n%s", out)
+	}
+}
+
+func TestForwardSignals(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		send   []unix.Signal
+		status int
+	}{
+		"a handler":        {"trap 'exit 9' TERM; echo ready; while :; do read x </dev/zero & wait; done", []unix.Signal{unix.SIGTERM}, 9},
+		"user signal":      {"trap 'exit 8' USR1; echo ready; while :; do read x </dev/zero & wait; done", []unix.Signal{unix.SIGUSR1}, 8},
+		"nobody listening": {"trap '' INT TERM; echo ready; read x </dev/zero", []unix.Signal{unix.SIGTERM, unix.SIGINT}, 137},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, cmd := forwarding(t, c.script)
+			for _, sig := range c.send {
+				cmd.Process.Signal(sig)
+			}
+			rest := ""
+			for out.Scan() {
+				rest += out.Text() + "\n"
+				if strings.Contains(out.Text(), "once more kills") {
+					cmd.Process.Signal(unix.SIGTERM)
+				}
+			}
+			cmd.Wait()
+			if !strings.Contains(rest, "status "+strconv.Itoa(c.status)+" ") {
+				t.Errorf("want status %d, got %q", c.status, rest)
+			}
+			if killed := strings.Contains(rest, "a third time"); killed != (len(c.send) == 2) {
+				t.Errorf("says that it kills: %v; %q", killed, rest)
+			}
+		})
+	}
+}
+
+// forwarding starts a helper that runs script and forwards signals, and returns when the script is ready.
+func forwarding(t *testing.T, script string) (*bufio.Scanner, *exec.Cmd) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	cmd := helperCommand("tty", "SCRIPT="+script)
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	r.SetReadDeadline(time.Now().Add(20 * time.Second))
+	out := bufio.NewScanner(r)
+	if !out.Scan() || out.Text() != "ready" {
+		cmd.Process.Kill()
+		cmd.Wait()
+		t.Fatalf("it says %q, want ready", out.Text())
+	}
+	return out, cmd
+}
