@@ -1,6 +1,7 @@
 package rtnl
 
 import (
+	"fmt"
 	"net/netip"
 
 	"plumb/rtnl/wire"
@@ -38,7 +39,7 @@ type Addr struct {
 	Label     string // at most 15 bytes, IPv4 only
 	Flags     AddrFlags
 	Priority  uint32 // metric of the prefix's route
-	Protocol  uint8  // who set it: IFAPROT_*
+	Protocol  AddrProtocol
 	CacheInfo *AddrCacheInfo
 	Rest      []wire.Attr
 }
@@ -56,9 +57,16 @@ var addrTable = wire.Table[Addr]{
 	wire.String(unix.IFA_LABEL, "IFA_LABEL", func(a *Addr) *string { return &a.Label }),
 	wire.U32(unix.IFA_FLAGS, "IFA_FLAGS", func(a *Addr) *AddrFlags { return &a.Flags }),
 	wire.U32(unix.IFA_RT_PRIORITY, "IFA_RT_PRIORITY", func(a *Addr) *uint32 { return &a.Priority }),
-	wire.U8(ifaProto, "IFA_PROTO", func(a *Addr) *uint8 { return &a.Protocol }),
+	wire.U8(ifaProto, "IFA_PROTO", func(a *Addr) *AddrProtocol { return &a.Protocol }),
 	wire.Struct(unix.IFA_CACHEINFO, "IFA_CACHEINFO", func(a *Addr) **AddrCacheInfo { return &a.CacheInfo }, &addrCacheInfoTable),
+	toldAddr(unix.IFA_ANYCAST, "IFA_ANYCAST", showBytes),
+	toldAddr(unix.IFA_MULTICAST, "IFA_MULTICAST", showBytes),
+	toldAddr(unix.IFA_TARGET_NETNSID, "IFA_TARGET_NETNSID", showNumber),
 	wire.Unknown(func(a *Addr) *[]wire.Attr { return &a.Rest }),
+}
+
+func toldAddr(typ uint16, name string, show func(wire.Attr) string) wire.Row[Addr] {
+	return told(typ, name, func(a *Addr) *[]wire.Attr { return &a.Rest }, show)
 }
 
 const ifaProto = 11 // IFA_PROTO, linux/if_addr.h
@@ -117,5 +125,9 @@ func DelAddr(a *Addr, purpose string) wire.Request {
 
 // Addrs lists the addresses of a family, or of all where family is 0; those of one link where index is not 0.
 func (c *Conn) Addrs(family Family, index uint32) ([]Addr, error) {
-	return wire.Dump(c.Conn, getAddr.New(0, &Addr{Family: family, Index: index}, "list addresses"), &newAddr)
+	purpose := "list " + family.kind() + "addresses"
+	if index != 0 {
+		purpose += fmt.Sprintf(" of link %d", index)
+	}
+	return wire.Dump(c.Conn, getAddr.New(0, &Addr{Family: family, Index: index}, purpose), &newAddr)
 }

@@ -37,6 +37,8 @@ func lookup(typ uint16) (wire.Info, bool) {
 		return setLink.Info(), true
 	case unix.RTM_NEWLINKPROP:
 		return newLinkProp.Info(), true
+	case unix.RTM_DELLINKPROP:
+		return delLinkProp.Info(), true
 	case unix.RTM_NEWADDR:
 		return newAddr.Info(), true
 	case unix.RTM_DELADDR:
@@ -55,6 +57,12 @@ func lookup(typ uint16) (wire.Info, bool) {
 		return delNeigh.Info(), true
 	case unix.RTM_GETNEIGH:
 		return getNeigh.Info(), true
+	case unix.RTM_NEWRULE:
+		return newRule.Info(), true
+	case unix.RTM_DELRULE:
+		return delRule.Info(), true
+	case unix.RTM_GETRULE:
+		return getRule.Info(), true
 	case unix.RTM_NEWNETCONF:
 		return newNetconf.Info(), true
 	case unix.RTM_GETNETCONF:

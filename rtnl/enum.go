@@ -17,6 +17,17 @@ const (
 	IPv6 Family = unix.AF_INET6
 )
 
+// kind names the family in a request's purpose: "IPv4 " or "IPv6 ", and nothing where all are meant.
+func (f Family) kind() string {
+	switch f {
+	case IPv4:
+		return "IPv4 "
+	case IPv6:
+		return "IPv6 "
+	}
+	return ""
+}
+
 // FamilyOf is the family of an address.
 func FamilyOf(a netip.Addr) Family {
 	if a.Is4() {
@@ -32,12 +43,13 @@ func (f Family) String() string {
 	}.Enum(uint64(f))
 }
 
-// A HardwareType is what a link carries: ARPHRD_*, linux/if_arp.h.
+// A HardwareType is what a link carries: ARPHRD_*, linux/if_arp.h. 0 has no name here: the header's ARPHRD_NETROM
+// would mislead who reads a request, which says nothing by it.
 type HardwareType uint16
 
 func (h HardwareType) String() string {
 	return wire.Names{
-		{Value: 0, Name: "ARPHRD_NETROM"}, {Value: unix.ARPHRD_ETHER, Name: "ARPHRD_ETHER"},
+		{Value: unix.ARPHRD_ETHER, Name: "ARPHRD_ETHER"},
 		{Value: unix.ARPHRD_LOOPBACK, Name: "ARPHRD_LOOPBACK"}, {Value: unix.ARPHRD_TUNNEL, Name: "ARPHRD_TUNNEL"},
 		{Value: unix.ARPHRD_TUNNEL6, Name: "ARPHRD_TUNNEL6"}, {Value: unix.ARPHRD_SIT, Name: "ARPHRD_SIT"},
 		{Value: unix.ARPHRD_IPGRE, Name: "ARPHRD_IPGRE"}, {Value: unix.ARPHRD_NONE, Name: "ARPHRD_NONE"},
@@ -110,6 +122,16 @@ type AddrFlags8 uint8
 
 func (f AddrFlags8) String() string { return addrFlagNames.Flags(uint64(f)) }
 
+// An AddrProtocol is who set an address: IFAPROT_*, linux/if_addr.h.
+type AddrProtocol uint8
+
+func (p AddrProtocol) String() string {
+	return wire.Names{
+		{Value: 0, Name: "IFAPROT_UNSPEC"}, {Value: 1, Name: "IFAPROT_KERNEL_LO"},
+		{Value: 2, Name: "IFAPROT_KERNEL_RA"}, {Value: 3, Name: "IFAPROT_KERNEL_LL"},
+	}.Enum(uint64(p))
+}
+
 // A Scope is how far an address or a destination is known: RT_SCOPE_*, linux/rtnetlink.h.
 type Scope uint8
 
@@ -157,6 +179,14 @@ func (t RouteType) String() string {
 	}.Enum(uint64(t))
 }
 
+// A RoutePref is how much a default route is preferred to others of the same metric: IPV6_ROUTER_PREF_*,
+// net/ipv6_route.h and RFC 4191.
+type RoutePref uint8
+
+func (p RoutePref) String() string {
+	return wire.Names{{Value: 0, Name: "MEDIUM"}, {Value: 1, Name: "HIGH"}, {Value: 2, Name: "INVALID"}, {Value: 3, Name: "LOW"}}.Enum(uint64(p))
+}
+
 // RouteFlags are the state of a route: RTNH_F_* and RTM_F_*, linux/rtnetlink.h.
 type RouteFlags uint32
 
@@ -165,7 +195,11 @@ func (f RouteFlags) String() string {
 		{Value: unix.RTNH_F_DEAD, Name: "RTNH_F_DEAD"}, {Value: unix.RTNH_F_PERVASIVE, Name: "RTNH_F_PERVASIVE"},
 		{Value: unix.RTNH_F_ONLINK, Name: "RTNH_F_ONLINK"}, {Value: unix.RTNH_F_OFFLOAD, Name: "RTNH_F_OFFLOAD"},
 		{Value: unix.RTNH_F_LINKDOWN, Name: "RTNH_F_LINKDOWN"}, {Value: unix.RTNH_F_UNRESOLVED, Name: "RTNH_F_UNRESOLVED"},
-		{Value: unix.RTM_F_CLONED, Name: "RTM_F_CLONED"},
+		{Value: unix.RTNH_F_TRAP, Name: "RTNH_F_TRAP"}, {Value: unix.RTM_F_NOTIFY, Name: "RTM_F_NOTIFY"},
+		{Value: unix.RTM_F_CLONED, Name: "RTM_F_CLONED"}, {Value: unix.RTM_F_PREFIX, Name: "RTM_F_PREFIX"},
+		{Value: unix.RTM_F_LOOKUP_TABLE, Name: "RTM_F_LOOKUP_TABLE"}, {Value: unix.RTM_F_FIB_MATCH, Name: "RTM_F_FIB_MATCH"},
+		{Value: unix.RTM_F_OFFLOAD, Name: "RTM_F_OFFLOAD"}, {Value: unix.RTM_F_TRAP, Name: "RTM_F_TRAP"},
+		{Value: unix.RTM_F_OFFLOAD_FAILED, Name: "RTM_F_OFFLOAD_FAILED"},
 	}.Flags(uint64(f))
 }
 

@@ -21,9 +21,11 @@ const (
 	GroupIPv4Route Group = unix.RTNLGRP_IPV4_ROUTE
 	GroupIPv6Addr  Group = unix.RTNLGRP_IPV6_IFADDR
 	GroupIPv6Route Group = unix.RTNLGRP_IPV6_ROUTE
+	GroupIPv4Rule  Group = unix.RTNLGRP_IPV4_RULE
+	GroupIPv6Rule  Group = unix.RTNLGRP_IPV6_RULE
 )
 
-// An Event is a change that the kernel tells of: the one of the four that is not nil is new or changed, or, with
+// An Event is a change that the kernel tells of: the one of the five that is not nil is new or changed, or, with
 // Deleted, gone.
 type Event struct {
 	Deleted bool
@@ -31,6 +33,7 @@ type Event struct {
 	Addr    *Addr
 	Route   *Route
 	Neigh   *Neigh
+	Rule    *Rule
 }
 
 // Subscribe makes the Conn receive the events of the groups. What happens after it returns is not missed by Events.
@@ -58,7 +61,7 @@ func (c *Conn) Events(ctx context.Context, f func(Event) error) error {
 // parseEvent decodes a notification. One of a type that is not known gives the zero Event.
 func parseEvent(typ uint16, body []byte) (e Event, err error) {
 	switch typ {
-	case unix.RTM_DELLINK, unix.RTM_DELADDR, unix.RTM_DELROUTE, unix.RTM_DELNEIGH:
+	case unix.RTM_DELLINK, unix.RTM_DELADDR, unix.RTM_DELROUTE, unix.RTM_DELNEIGH, unix.RTM_DELRULE:
 		e.Deleted = true
 	}
 	switch typ {
@@ -70,6 +73,8 @@ func parseEvent(typ uint16, body []byte) (e Event, err error) {
 		e.Route, err = decode(&routeTable, body)
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
 		e.Neigh, err = decode(&neighTable, body)
+	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
+		e.Rule, err = decode(&ruleTable, body)
 	}
 	return e, err
 }

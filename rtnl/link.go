@@ -1,6 +1,7 @@
 package rtnl
 
 import (
+	"fmt"
 	"net"
 
 	"plumb/rtnl/wire"
@@ -21,7 +22,8 @@ import (
 //		unsigned       ifi_change; // which of the flags are meant
 //	};
 
-// A Link is a network interface, or what is asked of one. What is zero is not sent.
+// A Link is a network interface, or what is asked of one. What is zero is not sent: the kernel keeps, or chooses, the
+// value then. (So group 0, a queue of 0 packets and "no master any more" cannot be asked for, and plumb asks for none.)
 type Link struct {
 	Family Family
 	Type   HardwareType
@@ -56,11 +58,16 @@ type Link struct {
 	AF           *LinkAF
 	AltNames     *AltNames
 	PermAddress  net.HardwareAddr
-	Unrecognised []wire.Attr
+	Promiscuity  uint32 // how many want the link to take in every frame
+	Event        LinkEvent
+	NewNetNSID   *int32 // of a DELLINK event: the namespace that the link was moved to
+	NewIndex     uint32 // of a DELLINK event: the index that the link has there
+	XDP          *LinkXDP
+	Unrecognised []wire.Attr // those without a field here, whether linkTold names them or not
 }
 
-// linkAttrs are the fields and attributes of a link, all but IFLA_LINKINFO: the table that describes a veth's peer,
-// inside IFLA_LINKINFO, is this one.
+// linkAttrs are the fields and attributes that a request can have, all but IFLA_LINKINFO: the table that describes a
+// veth's peer, inside IFLA_LINKINFO, is this one.
 var linkAttrs = wire.Table[Link]{
 	wire.Field("ifi_family", func(l *Link) *Family { return &l.Family }),
 	wire.Pad[Link](1),
@@ -99,58 +106,13 @@ var linkAttrs = wire.Table[Link]{
 
 var linkTable = wire.Join(linkAttrs, wire.Table[Link]{
 	wire.Nest(unix.IFLA_LINKINFO, "IFLA_LINKINFO", func(l *Link) **LinkInfo { return &l.Info }, &linkInfoTable),
-})
-
-// LinkInfo is IFLA_LINKINFO: what kind of link it is, and what only that kind has.
-type LinkInfo struct {
-	Kind string // "veth", "bridge", ...
-	Data any    // *Veth where Kind is "veth"; wire.Raw for a kind that this package does not know
-	Rest []wire.Attr
-}
-
-var linkInfoTable = wire.Table[LinkInfo]{
-	wire.String(unix.IFLA_INFO_KIND, "IFLA_INFO_KIND", func(i *LinkInfo) *string { return &i.Kind }),
-	wire.NestBy(unix.IFLA_INFO_DATA, "IFLA_INFO_DATA",
-		func(i *LinkInfo) string { return i.Kind },
-		func(i *LinkInfo) *any { return &i.Data },
-		wire.Kinds{"veth": wire.KindOf(&vethTable)}),
-	wire.Unknown(func(i *LinkInfo) *[]wire.Attr { return &i.Rest }),
-}
-
-// AltNames is IFLA_PROP_LIST: a link's further names, each at most 127 bytes.
-type AltNames struct {
-	Names []string
-}
-
-var altNamesTable = wire.Table[AltNames]{
-	wire.Strings(unix.IFLA_ALT_IFNAME, "IFLA_ALT_IFNAME", func(a *AltNames) *[]string { return &a.Names }),
-}
-
-// LinkStats is the beginning of struct rtnl_link_stats64, linux/if_link.h: counted since the link was made.
-type LinkStats struct {
-	RxPackets, TxPackets uint64
-	RxBytes, TxBytes     uint64
-	RxErrors, TxErrors   uint64
-	RxDropped, TxDropped uint64
-}
-
-var linkStatsTable = wire.Table[LinkStats]{
-	wire.Field("rx_packets", func(s *LinkStats) *uint64 { return &s.RxPackets }),
-	wire.Field("tx_packets", func(s *LinkStats) *uint64 { return &s.TxPackets }),
-	wire.Field("rx_bytes", func(s *LinkStats) *uint64 { return &s.RxBytes }),
-	wire.Field("tx_bytes", func(s *LinkStats) *uint64 { return &s.TxBytes }),
-	wire.Field("rx_errors", func(s *LinkStats) *uint64 { return &s.RxErrors }),
-	wire.Field("tx_errors", func(s *LinkStats) *uint64 { return &s.TxErrors }),
-	wire.Field("rx_dropped", func(s *LinkStats) *uint64 { return &s.RxDropped }),
-	wire.Field("tx_dropped", func(s *LinkStats) *uint64 { return &s.TxDropped }),
-}
+}, linkTold)
 
 var (
-	newLink     = wire.Message[Link]{Type: unix.RTM_NEWLINK, Name: "RTM_NEWLINK", Body: &linkTable}
-	delLink     = wire.Message[Link]{Type: unix.RTM_DELLINK, Name: "RTM_DELLINK", Body: &linkTable}
-	getLink     = wire.Message[Link]{Type: unix.RTM_GETLINK, Name: "RTM_GETLINK", Body: &linkTable}
-	setLink     = wire.Message[Link]{Type: unix.RTM_SETLINK, Name: "RTM_SETLINK", Body: &linkTable}
-	newLinkProp = wire.Message[Link]{Type: unix.RTM_NEWLINKPROP, Name: "RTM_NEWLINKPROP", Body: &linkTable}
+	newLink = wire.Message[Link]{Type: unix.RTM_NEWLINK, Name: "RTM_NEWLINK", Body: &linkTable}
+	delLink = wire.Message[Link]{Type: unix.RTM_DELLINK, Name: "RTM_DELLINK", Body: &linkTable}
+	getLink = wire.Message[Link]{Type: unix.RTM_GETLINK, Name: "RTM_GETLINK", Body: &linkTable}
+	setLink = wire.Message[Link]{Type: unix.RTM_SETLINK, Name: "RTM_SETLINK", Body: &linkTable}
 )
 
 // NewLink creates a link. EEXIST means that the name or the index is taken.
@@ -173,32 +135,31 @@ func SetDown(index uint32, purpose string) wire.Request {
 	return SetLink(&Link{Index: index, Change: unix.IFF_UP}, purpose)
 }
 
-// AddAltName gives the link with this index a further name, of at most 127 bytes.
-func AddAltName(index uint32, name, purpose string) wire.Request {
-	return newLinkProp.New(netlink.Acknowledge|netlink.Create|netlink.Excl|netlink.Append,
-		&Link{Index: index, AltNames: &AltNames{Names: []string{name}}}, purpose)
-}
-
 // DelLink removes the link with the index of l, or its name, or all links of its group. ENODEV means that it is gone
 // already.
 func DelLink(l *Link, purpose string) wire.Request {
 	return delLink.New(netlink.Acknowledge, l, purpose)
 }
 
-// LinkByName gets a link by its name or one of its further names. The error is ENODEV where there is none.
+// LinkByName gets a link by its name or one of its further names, without Stats. The error is ENODEV where there is none.
 func (c *Conn) LinkByName(name string) (*Link, error) {
+	return wire.Get(c.Conn, getLink.New(0, linkNamed(name), "get link "+name), &newLink)
+}
+
+// linkNamed asks for a name. IFLA_IFNAME finds further names too, but has no room for more than 15 bytes.
+func linkNamed(name string) *Link {
 	query := &Link{ExtMask: ExtSkipStats}
 	if len(name) < unix.IFNAMSIZ {
 		query.Name = name
 	} else {
 		query.Unrecognised = []wire.Attr{{Type: unix.IFLA_ALT_IFNAME, Data: append([]byte(name), 0)}}
 	}
-	return wire.Get(c.Conn, getLink.New(0, query, "get link "+name), &newLink)
+	return query
 }
 
 // LinkByIndex gets a link by its index. The error is ENODEV where there is none.
 func (c *Conn) LinkByIndex(index uint32) (*Link, error) {
-	return wire.Get(c.Conn, getLink.New(0, &Link{Index: index}, "get link by its index"), &newLink)
+	return wire.Get(c.Conn, getLink.New(0, &Link{Index: index}, fmt.Sprintf("get link %d", index)), &newLink)
 }
 
 // Links lists all links of the namespace.

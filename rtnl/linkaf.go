@@ -3,6 +3,7 @@ package rtnl
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"plumb/rtnl/wire"
@@ -27,46 +28,14 @@ type LinkInet struct {
 	Conf DevConf
 }
 
-// LinkInet6 is what IPv6 keeps for a link. The kernel refuses it in a request that creates (EAFNOSUPPORT).
-type LinkInet6 struct {
-	Flags       uint32
-	AddrGenMode *AddrGenMode
-	Rest        []wire.Attr
-}
-
 var linkAFTable = wire.Table[LinkAF]{
 	wire.Nest(unix.AF_INET, "AF_INET", func(a *LinkAF) **LinkInet { return &a.Inet }, &linkInetTable),
 	wire.Nest(unix.AF_INET6, "AF_INET6", func(a *LinkAF) **LinkInet6 { return &a.Inet6 }, &linkInet6Table),
 	wire.Unknown(func(a *LinkAF) *[]wire.Attr { return &a.Rest }),
 }
 
-// Attributes of the families: linux/if_link.h.
-const (
-	iflaInetConf         = 1
-	iflaInet6Flags       = 1
-	iflaInet6AddrGenMode = 8
-)
-
 var linkInetTable = wire.Table[LinkInet]{
-	wire.Custom(iflaInetConf, "IFLA_INET_CONF", true, putDevConf, getDevConf, showDevConf),
-}
-
-var linkInet6Table = wire.Table[LinkInet6]{
-	wire.U32(iflaInet6Flags, "IFLA_INET6_FLAGS", func(i *LinkInet6) *uint32 { return &i.Flags }),
-	wire.Opt(iflaInet6AddrGenMode, "IFLA_INET6_ADDR_GEN_MODE", func(i *LinkInet6) **AddrGenMode { return &i.AddrGenMode }),
-	wire.Unknown(func(i *LinkInet6) *[]wire.Attr { return &i.Rest }),
-}
-
-// AddrGenMode says how IPv6 makes the link-local address of a link: enum in6_addr_gen_mode, linux/if_link.h.
-type AddrGenMode uint8
-
-// AddrGenModeNone makes none.
-const AddrGenModeNone AddrGenMode = 1
-
-func (m AddrGenMode) String() string {
-	return wire.Names{
-		{Value: 0, Name: "EUI64"}, {Value: 1, Name: "NONE"}, {Value: 2, Name: "STABLE_PRIVACY"}, {Value: 3, Name: "RANDOM"},
-	}.Enum(uint64(m))
+	wire.Custom(unix.IFLA_INET_CONF, "IFLA_INET_CONF", true, putDevConf, getDevConf, showDevConf),
 }
 
 // DevConf is a link's IPv4 sysctls. Got from the kernel it has them all; sent, those to set.
@@ -89,12 +58,19 @@ const (
 )
 
 func (id ConfID) String() string {
-	return wire.Names{
-		{Value: 1, Name: "forwarding"}, {Value: 3, Name: "proxy_arp"}, {Value: 4, Name: "accept_redirects"},
-		{Value: 6, Name: "send_redirects"}, {Value: 8, Name: "rp_filter"}, {Value: 9, Name: "accept_source_route"},
-		{Value: 11, Name: "log_martians"}, {Value: 19, Name: "arp_ignore"}, {Value: 23, Name: "accept_local"},
-		{Value: 25, Name: "proxy_arp_pvlan"}, {Value: 26, Name: "route_localnet"},
-	}.Enum(uint64(id))
+	names := []string{ // from 1 on
+		"forwarding", "mc_forwarding", "proxy_arp", "accept_redirects", "secure_redirects", "send_redirects",
+		"shared_media", "rp_filter", "accept_source_route", "bootp_relay", "log_martians", "tag", "arp_filter",
+		"medium_id", "disable_xfrm", "disable_policy", "force_igmp_version", "arp_announce", "arp_ignore",
+		"promote_secondaries", "arp_accept", "arp_notify", "accept_local", "src_valid_mark", "proxy_arp_pvlan",
+		"route_localnet", "igmpv2_unsolicited_report_interval", "igmpv3_unsolicited_report_interval",
+		"ignore_routes_with_linkdown", "drop_unicast_in_l2_multicast", "drop_gratuitous_arp", "bc_forwarding",
+		"arp_evict_nocarrier",
+	}
+	if id >= 1 && int(id) <= len(names) {
+		return names[id-1]
+	}
+	return strconv.Itoa(int(id))
 }
 
 // Value is the value of a sysctl; ok is false where the kernel did not tell it.
@@ -164,10 +140,4 @@ func (l *Link) Conf() DevConf {
 		return nil
 	}
 	return l.AF.Inet.Conf
-}
-
-// SetAddrGenMode says how IPv6 makes the link-local address of the link with this index. It must be done before the
-// link is up: in the same message it comes too late.
-func SetAddrGenMode(index uint32, mode AddrGenMode, purpose string) wire.Request {
-	return SetLink(&Link{Index: index, AF: &LinkAF{Inet6: &LinkInet6{AddrGenMode: &mode}}}, purpose)
 }

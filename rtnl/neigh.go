@@ -34,6 +34,8 @@ type Neigh struct {
 	LLAddress net.HardwareAddr
 	Probes    uint32
 	CacheInfo *NeighCacheInfo
+	Protocol  RouteProtocol // who set it
+	FlagsExt  uint32        // NTF_EXT_*
 	Rest      []wire.Attr
 }
 
@@ -49,8 +51,27 @@ var neighTable = wire.Table[Neigh]{
 	wire.MAC(unix.NDA_LLADDR, "NDA_LLADDR", func(n *Neigh) *net.HardwareAddr { return &n.LLAddress }),
 	wire.U32(unix.NDA_PROBES, "NDA_PROBES", func(n *Neigh) *uint32 { return &n.Probes }),
 	wire.Struct(unix.NDA_CACHEINFO, "NDA_CACHEINFO", func(n *Neigh) **NeighCacheInfo { return &n.CacheInfo }, &neighCacheInfoTable),
+	wire.U8(ndaProtocol, "NDA_PROTOCOL", func(n *Neigh) *RouteProtocol { return &n.Protocol }),
+	wire.U32(ndaFlagsExt, "NDA_FLAGS_EXT", func(n *Neigh) *uint32 { return &n.FlagsExt }),
+	toldNeigh(unix.NDA_VLAN, "NDA_VLAN", showNumber), // this and the next ones: entries of a bridge or a VXLAN
+	toldNeigh(unix.NDA_PORT, "NDA_PORT", showBytes),
+	toldNeigh(unix.NDA_VNI, "NDA_VNI", showNumber),
+	toldNeigh(unix.NDA_IFINDEX, "NDA_IFINDEX", showNumber),
+	toldNeigh(unix.NDA_MASTER, "NDA_MASTER", showNumber),
+	toldNeigh(unix.NDA_LINK_NETNSID, "NDA_LINK_NETNSID", showNumber),
+	toldNeigh(unix.NDA_SRC_VNI, "NDA_SRC_VNI", showNumber),
 	wire.Unknown(func(n *Neigh) *[]wire.Attr { return &n.Rest }),
 }
+
+func toldNeigh(typ uint16, name string, show func(wire.Attr) string) wire.Row[Neigh] {
+	return told(typ, name, func(n *Neigh) *[]wire.Attr { return &n.Rest }, show)
+}
+
+// Attributes of linux/neighbour.h that golang.org/x/sys does not have: Linux 5.2 and 5.16.
+const (
+	ndaProtocol = 12
+	ndaFlagsExt = 15
+)
 
 // NeighCacheInfo is struct nda_cacheinfo, linux/neighbour.h. The times are clock ticks (USER_HZ) ago.
 type NeighCacheInfo struct {
@@ -82,5 +103,5 @@ func DelNeigh(n *Neigh, purpose string) wire.Request {
 
 // Neighs lists the neighbours of a family, or of all where family is 0.
 func (c *Conn) Neighs(family Family) ([]Neigh, error) {
-	return wire.Dump(c.Conn, getNeigh.New(0, &Neigh{Family: family}, "list neighbours"), &newNeigh)
+	return wire.Dump(c.Conn, getNeigh.New(0, &Neigh{Family: family}, "list "+family.kind()+"neighbours"), &newNeigh)
 }

@@ -37,7 +37,16 @@ var netconfTable = wire.Table[Netconf]{
 	wire.U32(netconfaIfindex, "NETCONFA_IFINDEX", func(n *Netconf) *int32 { return &n.Index }),
 	wire.Opt(netconfaForwarding, "NETCONFA_FORWARDING", func(n *Netconf) **int32 { return &n.Forwarding }),
 	wire.Opt(netconfaRPFilter, "NETCONFA_RP_FILTER", func(n *Netconf) **int32 { return &n.RPFilter }),
+	toldNetconf(4, "NETCONFA_MC_FORWARDING"),
+	toldNetconf(5, "NETCONFA_PROXY_NEIGH"),
+	toldNetconf(6, "NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN"),
+	toldNetconf(7, "NETCONFA_INPUT"),
+	toldNetconf(8, "NETCONFA_BC_FORWARDING"),
 	wire.Unknown(func(n *Netconf) *[]wire.Attr { return &n.Rest }),
+}
+
+func toldNetconf(typ uint16, name string) wire.Row[Netconf] {
+	return told(typ, name, func(n *Netconf) *[]wire.Attr { return &n.Rest }, showNumber)
 }
 
 var (
@@ -48,7 +57,7 @@ var (
 // Forwards says whether the namespace as a whole forwards packets of a family: sysctl net.ipv4.ip_forward, or
 // net.ipv6.conf.all.forwarding.
 func (c *Conn) Forwards(family Family) (bool, error) {
-	query := getNetconf.New(0, &Netconf{Family: family, Index: NetconfAll}, "see whether the host forwards")
+	query := getNetconf.New(0, &Netconf{Family: family, Index: NetconfAll}, "see whether "+family.kind()+"is forwarded")
 	n, err := wire.Get(c.Conn, query, &newNetconf)
 	if err != nil {
 		return false, err

@@ -3,12 +3,15 @@ package rtnl
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
 )
 
-// RTA_MULTIPATH holds the ways of a route that has several, each this struct and attributes after it
+// RTA_MULTIPATH holds the ways of a route that has several, each this struct and attributes RTA_* after it
 // (linux/rtnetlink.h):
 //
 //	struct rtnexthop {
@@ -20,22 +23,35 @@ import (
 
 // A NextHop is one way of a route.
 type NextHop struct {
-	Flags uint8
-	Hops  uint8 // the weight, less 1
-	Out   uint32
-	Attrs []byte // RTA_GATEWAY and others, as they are on the wire
+	Flags   uint8
+	Hops    uint8 // the weight, less 1
+	Out     uint32
+	Gateway netip.Addr
+	Rest    []wire.Attr
+
+	length uint16 // putNextHops writes it
+}
+
+var nextHopTable = wire.Table[NextHop]{
+	wire.Field("rtnh_len", func(h *NextHop) *uint16 { return &h.length }),
+	wire.Field("rtnh_flags", func(h *NextHop) *uint8 { return &h.Flags }),
+	wire.Field("rtnh_hops", func(h *NextHop) *uint8 { return &h.Hops }),
+	wire.Field("rtnh_ifindex", func(h *NextHop) *uint32 { return &h.Out }),
+	wire.IP(unix.RTA_GATEWAY, "RTA_GATEWAY", func(h *NextHop) *netip.Addr { return &h.Gateway }),
+	wire.Unknown(func(h *NextHop) *[]wire.Attr { return &h.Rest }),
 }
 
 const nextHopSize = 8
 
 func putNextHops(r *Route) []byte {
 	var b []byte
-	for _, h := range r.Multipath {
-		b = binary.NativeEndian.AppendUint16(b, uint16(nextHopSize+len(h.Attrs)))
-		b = append(b, h.Flags, h.Hops)
-		b = binary.NativeEndian.AppendUint32(b, h.Out)
-		b = append(b, h.Attrs...)
-		b = append(b, make([]byte, -len(b)&3)...)
+	for i := range r.Multipath {
+		hop, err := nextHopTable.Encode(&r.Multipath[i])
+		if err != nil { // an attribute of more than 64 KiB: too large for RTA_MULTIPATH too, which will say so
+			hop = append(hop, make([]byte, 1<<16)...)
+		}
+		binary.NativeEndian.PutUint16(hop, uint16(len(hop)))
+		b = append(b, hop...)
 	}
 	return b
 }
@@ -49,10 +65,11 @@ func getNextHops(r *Route, a wire.Attr) error {
 		if n < nextHopSize || n > len(b) {
 			return wire.ErrTruncated
 		}
-		h := NextHop{Flags: b[2], Hops: b[3], Out: binary.NativeEndian.Uint32(b[4:])}
-		if n > nextHopSize {
-			h.Attrs = append(h.Attrs, b[nextHopSize:n]...)
+		var h NextHop
+		if err := nextHopTable.Decode(b[:n], &h); err != nil {
+			return err
 		}
+		h.length = 0
 		r.Multipath = append(r.Multipath, h)
 		b = b[min((n+3)&^3, len(b)):]
 	}
@@ -62,11 +79,23 @@ func getNextHops(r *Route, a wire.Attr) error {
 func showNextHops(a wire.Attr) string {
 	var r Route
 	if err := getNextHops(&r, a); err != nil {
-		return fmt.Sprintf("%#x", a.Data)
+		return showBytes(a)
 	}
 	words := make([]string, len(r.Multipath))
-	for i, h := range r.Multipath {
-		words[i] = fmt.Sprintf("[dev %d weight %d %#x]", h.Out, int(h.Hops)+1, h.Attrs)
+	for i := range r.Multipath {
+		words[i] = "[" + r.Multipath[i].String() + "]"
 	}
 	return strings.Join(words, " ")
+}
+
+// String returns the way as ip route add would be told of it.
+func (h *NextHop) String() string {
+	s := fmt.Sprintf("dev %d weight %d", h.Out, int(h.Hops)+1)
+	if h.Gateway.IsValid() {
+		s = "via " + h.Gateway.String() + " " + s
+	}
+	for _, a := range h.Rest {
+		s += fmt.Sprintf(" attribute %d %s", a.Type, showBytes(a))
+	}
+	return s
 }

@@ -44,8 +44,8 @@ type Route struct {
 	Table     uint32
 	Metrics   *RouteMetrics
 	Multipath []NextHop
-	CacheInfo wire.Raw
-	Pref      *uint8
+	CacheInfo *RouteCacheInfo
+	Pref      *RoutePref // IPv6 only
 	NextHopID uint32
 	Rest      []wire.Attr
 }
@@ -71,25 +71,25 @@ var routeTable = wire.Table[Route]{
 	wire.U32(unix.RTA_TABLE, "RTA_TABLE", func(r *Route) *uint32 { return &r.Table }),
 	wire.Nest(unix.RTA_METRICS, "RTA_METRICS", func(r *Route) **RouteMetrics { return &r.Metrics }, &routeMetricsTable),
 	wire.Custom(unix.RTA_MULTIPATH, "RTA_MULTIPATH", false, putNextHops, getNextHops, showNextHops),
-	wire.Bytes(unix.RTA_CACHEINFO, "RTA_CACHEINFO", func(r *Route) *wire.Raw { return &r.CacheInfo }),
-	wire.Opt(unix.RTA_PREF, "RTA_PREF", func(r *Route) **uint8 { return &r.Pref }),
+	wire.Struct(unix.RTA_CACHEINFO, "RTA_CACHEINFO", func(r *Route) **RouteCacheInfo { return &r.CacheInfo }, &routeCacheInfoTable),
+	wire.Opt(unix.RTA_PREF, "RTA_PREF", func(r *Route) **RoutePref { return &r.Pref }),
 	wire.U32(rtaNextHopID, "RTA_NH_ID", func(r *Route) *uint32 { return &r.NextHopID }),
+	toldRoute(unix.RTA_FLOW, "RTA_FLOW", showNumber),
+	toldRoute(unix.RTA_MARK, "RTA_MARK", showNumber),
+	toldRoute(unix.RTA_VIA, "RTA_VIA", showBytes),
+	toldRoute(unix.RTA_NEWDST, "RTA_NEWDST", showBytes),
+	toldRoute(unix.RTA_ENCAP_TYPE, "RTA_ENCAP_TYPE", showNumber),
+	toldRoute(unix.RTA_ENCAP, "RTA_ENCAP", showBytes),
+	toldRoute(unix.RTA_EXPIRES, "RTA_EXPIRES", showNumber),
+	toldRoute(unix.RTA_UID, "RTA_UID", showNumber),
+	toldRoute(unix.RTA_TTL_PROPAGATE, "RTA_TTL_PROPAGATE", showNumber),
 	wire.Unknown(func(r *Route) *[]wire.Attr { return &r.Rest }),
 }
 
 const rtaNextHopID = 30 // RTA_NH_ID, linux/rtnetlink.h
 
-// RouteMetrics is RTA_METRICS: RTAX_*, linux/rtnetlink.h.
-type RouteMetrics struct {
-	MTU    uint32 // bytes
-	AdvMSS uint32 // bytes
-	Rest   []wire.Attr
-}
-
-var routeMetricsTable = wire.Table[RouteMetrics]{
-	wire.U32(unix.RTAX_MTU, "RTAX_MTU", func(m *RouteMetrics) *uint32 { return &m.MTU }),
-	wire.U32(unix.RTAX_ADVMSS, "RTAX_ADVMSS", func(m *RouteMetrics) *uint32 { return &m.AdvMSS }),
-	wire.Unknown(func(m *RouteMetrics) *[]wire.Attr { return &m.Rest }),
+func toldRoute(typ uint16, name string, show func(wire.Attr) string) wire.Row[Route] {
+	return told(typ, name, func(r *Route) *[]wire.Attr { return &r.Rest }, show)
 }
 
 var (
@@ -146,7 +146,7 @@ func DelRoute(r *Route, purpose string) wire.Request {
 
 // Routes lists the routes of a family, or of both where family is 0, in all tables.
 func (c *Conn) Routes(family Family) ([]Route, error) {
-	return wire.Dump(c.Conn, getRoute.New(0, &Route{Family: family}, "list routes"), &newRoute)
+	return wire.Dump(c.Conn, getRoute.New(0, &Route{Family: family}, "list "+family.kind()+"routes"), &newRoute)
 }
 
 // Destination is the prefix that the route leads to.

@@ -1,0 +1,23 @@
+package rtnl
+
+import (
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// LinkInfo is IFLA_LINKINFO: what kind of link it is, and what only that kind has.
+type LinkInfo struct {
+	Kind string // "veth", "bridge", ...
+	Data any    // *Veth where Kind is "veth"; wire.Raw for a kind that this package does not know
+	Rest []wire.Attr
+}
+
+var linkInfoTable = wire.Table[LinkInfo]{
+	wire.String(unix.IFLA_INFO_KIND, "IFLA_INFO_KIND", func(i *LinkInfo) *string { return &i.Kind }),
+	wire.NestBy(unix.IFLA_INFO_DATA, "IFLA_INFO_DATA",
+		func(i *LinkInfo) string { return i.Kind },
+		func(i *LinkInfo) *any { return &i.Data },
+		wire.Kinds{"veth": wire.KindOf(&vethTable)}),
+	wire.Unknown(func(i *LinkInfo) *[]wire.Attr { return &i.Rest }),
+}
