@@ -9,7 +9,10 @@ import (
 // Sort brings the addresses into the order in which to try them: the rules 1, 2, 5 and 6 of RFC 6724,
 // section 6. An address without a route comes last; IPv6 comes before IPv4, unless all that this host has
 // is a unique local address, which no answer from the internet would find back to.
-func Sort(addrs []netip.Addr) {
+func Sort(addrs []netip.Addr) { order(addrs, source) }
+
+// order is Sort with another way to learn the source address that an address would be reached from.
+func order(addrs []netip.Addr, source func(netip.Addr) netip.Addr) {
 	type candidate struct {
 		addr   netip.Addr
 		source netip.Addr // invalid without a route
