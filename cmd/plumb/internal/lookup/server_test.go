@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func reply(q dnsmessage.Message, code dnsmessage.RCode, records ...dnsmessage.Re
 	return dnsmessage.Message{
 		Header:    dnsmessage.Header{ID: q.ID, Response: true, RecursionAvailable: true, RCode: code},
 		Questions: q.Questions,
-		Answers:   records,
+		Answers:   slices.Clone(records), // packing writes to them
 	}
 }
 
