@@ -51,6 +51,12 @@ func (t Table[T]) show(b []byte, offset int) []Node {
 		nodes = append(nodes, Node{Name: r.name, Value: value, Offset: offset + n, Length: r.size})
 		n += r.size
 	}
+	if t.isStruct() {
+		if n < len(b) {
+			nodes = append(nodes, Node{Name: "rest", Value: hex(b[n:]), Offset: offset + n, Length: len(b) - n})
+		}
+		return nodes
+	}
 	n = min(align(n), len(b))
 	for a := range attrs(b[n:]) {
 		at := offset + n + a.offset

@@ -78,7 +78,7 @@ func (t Table[T]) encode(e *Encoder, v *T) {
 // copies.
 func (t Table[T]) Decode(b []byte, v *T) error {
 	rest, err := t.decodeFields(b, v)
-	if err != nil {
+	if err != nil || t.isStruct() {
 		return err
 	}
 	anyLate := false
@@ -101,6 +101,10 @@ func (t Table[T]) Decode(b []byte, v *T) error {
 	}
 	return nil
 }
+
+// isStruct reports whether the table is a C struct and nothing else. What comes after its fields are then no attributes
+// but fields that a newer kernel has added, or that nobody here asks for.
+func (t Table[T]) isStruct() bool { return len(t) > 0 && t[len(t)-1].size > 0 }
 
 // decodeLate is the second pass, over the attributes that could not be understood before all others were.
 func (t Table[T]) decodeLate(b []byte, v *T) error {
