@@ -1,0 +1,225 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// Indexes of links. Each namespace counts its own, so they can be given instead of asked for (kernel.md's sequence).
+const (
+	loopback    = 1
+	uplinkIndex = 2
+)
+
+// operUp is IF_OPER_UP, linux/if.h.
+const operUp = 6
+
+var (
+	gateway4    = netip.AddrFrom4([4]byte{203, 0, 113, 1})
+	gateway6    = netip.MustParseAddr("fe80::1")
+	uplinkLocal = netip.MustParsePrefix("fe80::2/64")
+	internet6   = netip.MustParseAddr("2001:db8::1")
+)
+
+// An end is one side of a cable.
+type end struct {
+	host  *Host
+	index uint32 // 0: the kernel chooses
+	name  string
+	mac   net.HardwareAddr
+}
+
+// connect lays the uplink of a new host: in two sends, one in each namespace. It is routed, with nothing on the cable but
+// its two ends, as a cheap provider does it: the host's prefix is not on the link, the gateway alone is.
+func (l *Lab) connect(ctx context.Context, h *Host, options HostOptions) error {
+	if l.uplinks == maxHosts {
+		return fmt.Errorf("%d hosts are the most", maxHosts)
+	}
+	l.uplinks++
+	n := byte(l.uplinks + 1)
+	ipv6 := l.ipv6 && !options.IPv4Only
+	near := end{l.internet, uint32(n), "to-" + h.name, net.HardwareAddr{0x02, 0, 203, 0, 113, n}}
+	far := end{h, uplinkIndex, UplinkName, net.HardwareAddr{0x02, 1, 203, 0, 113, n}}
+	h.addr4 = netip.AddrFrom4([4]byte{203, 0, 113, n})
+	requests := l.plug(near, far, options.MTU)
+	requests = append(requests, rtnl.NewAddr(rtnl.PeerAddrOf(near.index, gateway4, h.addr4, 0), "route "+h.addr4.String()+" to "+h.name))
+	if ipv6 {
+		a := internet6.As16()
+		a[15] = n
+		h.addr6 = netip.AddrFrom16(a)
+		requests = append(requests,
+			rtnl.NewAddr(rtnl.AddrOf(near.index, netip.PrefixFrom(gateway6, 64), unix.IFA_F_NODAD), "be the gateway of "+h.name),
+			rtnl.NewAddr(rtnl.PeerAddrOf(near.index, internet6, h.addr6, unix.IFA_F_NODAD), "route "+h.addr6.String()+" to "+h.name))
+	}
+	if err := l.internet.rtnl.Do(requests...); err != nil {
+		return err
+	}
+	if err := h.rtnl.Do(l.uplink(h)...); err != nil {
+		return err
+	}
+	return near.waitUp(ctx)
+}
+
+// plug describes a veth pair, both ends created in place, and sets the near one up. Link-local addresses are given, not made:
+// the kernel's own would be tentative for a second (duplicate address detection, RFC 4862).
+func (l *Lab) plug(near, far end, mtu uint32) []wire.Request {
+	fd := uint32(far.host.ns.FD())
+	pair := rtnl.VethPair(
+		&rtnl.Link{Index: near.index, Name: near.name, Address: near.mac, MTU: mtu, NumTxQueues: 1, NumRxQueues: 1},
+		&rtnl.Link{Index: far.index, Name: far.name, Address: far.mac, MTU: mtu, NumTxQueues: 1, NumRxQueues: 1, NetNSFd: &fd},
+	)
+	requests := []wire.Request{rtnl.NewLink(pair, "create "+near.name+" and "+far.name)}
+	if l.ipv6 {
+		requests = append(requests, rtnl.SetAddrGenMode(near.index, rtnl.AddrGenModeNone, "no address of its own for "+near.name))
+	}
+	return append(requests, rtnl.SetUp(near.index, "set "+near.name+" up"))
+}
+
+// uplink configures the host's end.
+func (l *Lab) uplink(h *Host) []wire.Request {
+	const i = uplinkIndex
+	requests := []wire.Request{rtnl.SetUp(loopback, "set lo of "+h.name+" up")}
+	if l.ipv6 {
+		requests = append(requests, rtnl.SetAddrGenMode(i, rtnl.AddrGenModeNone, "no address of its own for "+UplinkName))
+	}
+	requests = append(requests,
+		rtnl.SetUp(i, "set "+UplinkName+" up"),
+		rtnl.NewAddr(rtnl.AddrOf(i, netip.PrefixFrom(h.addr4, 24), unix.IFA_F_NOPREFIXROUTE), "give "+h.name+" "+h.addr4.String()),
+		rtnl.NewRoute(rtnl.OnLink(i, netip.PrefixFrom(gateway4, 32)), "find the gateway on "+UplinkName),
+		rtnl.NewRoute(rtnl.Via(i, rtnl.Default(gateway4), gateway4), "send the rest to the gateway"))
+	if h.addr6.IsValid() {
+		requests = append(requests,
+			rtnl.NewAddr(rtnl.AddrOf(i, uplinkLocal, unix.IFA_F_NODAD), "give "+UplinkName+" a link-local address"),
+			rtnl.NewAddr(rtnl.AddrOf(i, netip.PrefixFrom(h.addr6, 64), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE), "give "+h.name+" "+h.addr6.String()),
+			rtnl.NewRoute(rtnl.Via(i, rtnl.Default(gateway6), gateway6), "send the rest to the gateway"))
+	}
+	return requests
+}
+
+// waitUp waits until the end of a cable whose other end came up later can carry packets. The kernel gives such a link its
+// carrier at once, but its queue only when a worker has run (linkwatch_do_dev, net/core/link_watch.c), and what is
+// sent before that is dropped. Since Linux 6.9 to get the link does the worker's task; before, there is an event.
+func (e *end) waitUp(ctx context.Context) error {
+	link, err := e.host.rtnl.LinkByIndex(e.index)
+	if err != nil || link.OperState == operUp {
+		return err
+	}
+	conn, err := Open(e.host, rtnl.Dial)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.Subscribe(rtnl.GroupLink); err != nil {
+		return err
+	}
+	if link, err = e.host.rtnl.LinkByIndex(e.index); err != nil || link.OperState == operUp {
+		return err
+	}
+	err = conn.Events(ctx, func(event rtnl.Event) error {
+		if event.Link != nil && event.Link.Index == e.index && event.Link.OperState == operUp {
+			return errUp
+		}
+		return nil
+	})
+	if errors.Is(err, errUp) {
+		return nil
+	}
+	return fmt.Errorf("wait for %s to come up: %w", e.name, err)
+}
+
+var errUp = errors.New("up")
+
+// A LAN is a cable between two hosts, beside their uplinks.
+type LAN struct {
+	Name         string       // of the link, at both ends: lan0, lan1, ...
+	Net4, Net6   netip.Prefix // 192.168.K.0/24 and fd00:0:0:K::/64 for the K-th; Net6 is invalid without IPv6
+	Addr4, Addr6 [2]netip.Addr
+}
+
+// AddLAN lays a cable between two hosts of the lab. The first has .1 and ::1 on it, the second .2 and ::2.
+func (l *Lab) AddLAN(ctx context.Context, a, b *Host) (*LAN, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, errClosed
+	}
+	k := byte(l.lans)
+	if l.lans > 255 || a == b {
+		return nil, errors.New("add a LAN to the lab: it is between two different hosts, and 256 are the most")
+	}
+	l.lans++
+	lan := &LAN{Name: fmt.Sprintf("lan%d", k), Net4: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, k, 0}), 24)}
+	if l.ipv6 {
+		lan.Net6 = netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 7: k}), 64)
+	}
+	if err := l.layLAN(ctx, lan, a, b); err != nil {
+		return nil, fmt.Errorf("add %s between %s and %s: %w", lan.Name, a.name, b.name, err)
+	}
+	return lan, nil
+}
+
+func (l *Lab) layLAN(ctx context.Context, lan *LAN, hosts ...*Host) error {
+	ends := make([]end, len(hosts))
+	for i, h := range hosts {
+		index, err := h.freeIndex()
+		if err != nil {
+			return err
+		}
+		ends[i] = end{h, index, lan.Name, net.HardwareAddr{0x02, 2, 192, 168, byte(l.lans), byte(i + 1)}}
+	}
+	if err := hosts[0].rtnl.Do(l.plug(ends[0], ends[1], 0)...); err != nil {
+		return err
+	}
+	for i, e := range ends {
+		var requests []wire.Request
+		if i == 1 && l.ipv6 {
+			requests = append(requests, rtnl.SetAddrGenMode(e.index, rtnl.AddrGenModeNone, "no address of its own for "+e.name))
+		}
+		requests = append(requests, rtnl.SetUp(e.index, "set "+e.name+" up"))
+		for _, p := range lan.take(i) {
+			requests = append(requests, rtnl.NewAddr(rtnl.AddrOf(e.index, p, unix.IFA_F_NODAD), "give "+e.host.name+" "+p.String()))
+		}
+		if err := e.host.rtnl.Do(requests...); err != nil {
+			return errors.Join(err, hosts[0].rtnl.Do(rtnl.DelLink(&rtnl.Link{Index: ends[0].index}, "remove "+lan.Name)))
+		}
+	}
+	return ends[0].waitUp(ctx)
+}
+
+// take gives the i-th host its addresses.
+func (lan *LAN) take(i int) []netip.Prefix {
+	n := byte(i + 1)
+	a := lan.Net4.Addr().As4()
+	a[3] = n
+	lan.Addr4[i] = netip.AddrFrom4(a)
+	list := []netip.Prefix{netip.PrefixFrom(lan.Addr4[i], lan.Net4.Bits())}
+	if lan.Net6.IsValid() {
+		b := lan.Net6.Addr().As16()
+		b[15] = n
+		lan.Addr6[i] = netip.AddrFrom16(b)
+		local := netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 15: n})
+		list = append(list, netip.PrefixFrom(lan.Addr6[i], 64), netip.PrefixFrom(local, 64))
+	}
+	return list
+}
+
+// freeIndex is an index that no link of the host has. The kernel's own choice would have to be asked for, too.
+func (h *Host) freeIndex() (uint32, error) {
+	links, err := h.rtnl.Links()
+	if err != nil {
+		return 0, err
+	}
+	index := uint32(0)
+	for i := range links {
+		index = max(index, links[i].Index)
+	}
+	return index + 1, nil
+}
