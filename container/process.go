@@ -120,7 +120,6 @@ func (p *Process) own(spec ProcessSpec, started chan<- error) {
 		err = errors.Join(err, p.terminal.takeBack())
 	}
 	p.status, p.err = exitStatus(state), err
-	p.socket.Close()
 	p.netns.Close()
 	if p.pidfd >= 0 {
 		unix.Close(p.pidfd)
@@ -287,6 +286,9 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // Wait waits for the end of the process and returns its exit status: 128+N when signal N ended it.
 func (p *Process) Wait() (status int, err error) {
 	<-p.done
+	p.releasing.Lock() // a Release that is still reading what the process said gets to the end of it first
+	p.socket.Close()
+	p.releasing.Unlock()
 	return p.status, p.err
 }
 

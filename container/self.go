@@ -2,7 +2,6 @@ package container
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -34,10 +33,38 @@ func openSelf() (int, error) {
 
 func cloneExecutable() (int, error) {
 	fd, err := unix.OpenTree(unix.AT_FDCWD, "/proc/self/exe", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err == unix.EINVAL {
+		fd, err = cloneByPath() // /proc/self/exe is on the mount that was there when this program started: another namespace's now
+	}
 	if err != nil {
 		return -1, err
 	}
 	if err := setAttrs(fd, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, false); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// cloneByPath does the same with the path that the link shows, after a look that it still is this program.
+func cloneByPath() (int, error) {
+	path, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		return -1, err
+	}
+	fd, err := cloneTree(unix.AT_FDCWD, path, false)
+	if err != nil {
+		return -1, err
+	}
+	var there, self unix.Stat_t
+	err = unix.Fstat(fd, &there)
+	if err == nil {
+		err = unix.Stat("/proc/self/exe", &self)
+	}
+	if err == nil && (there.Dev != self.Dev || there.Ino != self.Ino) {
+		err = unix.ESTALE
+	}
+	if err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
@@ -59,14 +86,7 @@ func copyExecutable() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("memfd_create: %w", err)
 	}
-	dup, err := dupFile(fd)
-	if err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	defer dup.Close()
-	_, err = io.Copy(dup, self)
-	if err == nil {
+	if err = sendAll(fd, int(self.Fd())); err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
 	}
 	if err != nil {
@@ -74,4 +94,18 @@ func copyExecutable() (int, error) {
 		return -1, fmt.Errorf("copy this program to memory: %w", err)
 	}
 	return fd, nil
+}
+
+// sendAll copies a file inside the kernel. sendfile(2) moves at most 2 GiB at once.
+func sendAll(to, from int) error {
+	for {
+		n, err := unix.Sendfile(to, from, nil, 1<<30)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return err
+		case n == 0:
+			return nil
+		}
+	}
 }
