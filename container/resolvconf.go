@@ -96,3 +96,11 @@ func parseResolvConf(text string) DNSConfig {
 	}
 	return config
 }
+
+// CheckSearchDomain tells whether s can stand on a search line: a domain, or "." alone, which stands for none.
+func CheckSearchDomain(s string) error {
+	if s == "." {
+		return nil
+	}
+	return checkHostName(strings.TrimSuffix(s, "."))
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+
+	"plumb/container"
 )
 
 // A command is one word after plumb; each has a file of its own.
@@ -14,10 +16,15 @@ type command struct {
 	args    string // what follows the name in the usage line
 	summary string
 	run     func(args []string) error
+
+	usageStatus int // exit status of a command line that cannot be meant; 0 is exitUsage
 }
 
 func commands() []command {
 	return []command{
+		runCommand(),
+		attachCommand(),
+		detachCommand(),
 		pingCommand(),
 		lookupCommand(),
 		fetchCommand(),
@@ -30,6 +37,7 @@ func commands() []command {
 func init() { runtime.LockOSThread() }
 
 func main() {
+	container.Init()
 	status := make(chan int)
 	// The command runs on a thread of its own, so that a goroutine that it starts needs no hand-off from the locked one.
 	go func() { status <- dispatch(os.Args[1:]) }()
@@ -89,6 +97,9 @@ func (c command) status(err error) int {
 			return 0
 		}
 		fmt.Fprintf(os.Stderr, "plumb: %s: %v\nusage: plumb %s %s\n", c.name, usage.err, c.name, c.args)
+		if c.usageStatus != 0 {
+			return c.usageStatus
+		}
 		return exitUsage
 	}
 	status := exitFailed

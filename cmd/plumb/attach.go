@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"plumb/container"
+	"plumb/container/netns"
+)
+
+func attachCommand() command {
+	c := command{
+		name: "attach", args: "NAME --pid PID | --netns PATH [options]",
+		summary: "give an existing network namespace its network",
+	}
+	c.run = func(args []string) error {
+		var n networkFlags
+		f := newFlags(c)
+		pid := f.Int("pid", 0, "a process in the namespace")
+		path := f.String("netns", "", "`PATH` of the namespace, such as /run/netns/web")
+		n.register(f)
+		words, err := f.parseAnywhere(args)
+		switch {
+		case err != nil:
+			return err
+		case len(words) != 1:
+			return usagef("give one NAME, by which the network is detached again")
+		case (*pid == 0) == (*path == ""):
+			return usagef("say which namespace is meant, by --pid or by --netns")
+		case *pid < 0:
+			return usagef("--pid %d: a process id is a positive number", *pid)
+		}
+		n.network.Name = words[0]
+		a, err := n.attach(*pid, *path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", n.network.Name, err)
+		}
+		fmt.Printf("%s %s %s via %s (%s)\n", a.Name, a.Interface, a.Addr, a.Gateway, a.HostLink)
+		return nil
+	}
+	return c
+}
+
+// attach gives the namespace of a process, or at a path, its network.
+func (n *networkFlags) attach(pid int, path string) (*container.Attachment, error) {
+	target, err := openTarget(pid, path)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Close()
+	host, err := n.openHost()
+	if err != nil {
+		return nil, err
+	}
+	defer host.Close()
+	return host.Attach(context.Background(), n.network, target)
+}
+
+func openTarget(pid int, path string) (*netns.NS, error) {
+	if path != "" {
+		ns, err := netns.FromPath(path)
+		if os.IsNotExist(err) {
+			return nil, fmt.Errorf("%w: give the path of a namespace, such as /proc/PID/ns/net", err)
+		}
+		return ns, err
+	}
+	return netns.FromPID(pid)
+}

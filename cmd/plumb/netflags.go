@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"plumb/container"
+	"plumb/rtnl/trace"
+	"plumb/rtnl/wire"
+)
+
+// networkFlags are the options of a container's network, which run and attach share.
+type networkFlags struct {
+	network container.Network
+	trace   bool
+}
+
+// register adds the options to f.
+func (n *networkFlags) register(f *flags) {
+	f.Func("subnet", "the container network's `PREFIX` (default 10.0.0.0/24, or the next /24 where the host uses that)", func(s string) (err error) {
+		n.network.Subnet, err = netip.ParsePrefix(s)
+		return explainParse(err, "an IPv4 prefix such as 10.0.0.0/24 is needed")
+	})
+	f.Func("ip", "the container's `ADDRESS` in the subnet (default: the lowest that is free)", func(s string) (err error) {
+		n.network.Addr, err = netip.ParseAddr(s)
+		return explainParse(err, "an IPv4 address such as 10.0.0.7 is needed")
+	})
+	f.StringVar(&n.network.Interface, "ifname", "", "`NAME` of the container's interface (default eth0)")
+	f.Func("mtu", "largest packet, in `BYTES` (default: the uplink's)", func(s string) error {
+		var err error
+		n.network.MTU, err = parseMTU(s)
+		return err
+	})
+	f.Func("mac", "the container's Ethernet `ADDRESS` (default: a random one)", func(s string) (err error) {
+		n.network.MAC, err = net.ParseMAC(s)
+		return explainParse(err, "an Ethernet address such as 02:00:00:00:00:07 is needed")
+	})
+	f.BoolVar(&n.network.Internal, "internal", false, "no way out: reach the gateway and the other containers of the subnet only")
+	f.Func("uplink", "host `INTERFACE` to forward to, repeatable (default: those with a default route)", func(s string) error {
+		n.network.Uplinks = append(n.network.Uplinks, s)
+		return nil
+	})
+	n.registerTrace(f)
+}
+
+// registerTrace adds only the option that every command that speaks netlink has.
+func (n *networkFlags) registerTrace(f *flags) {
+	f.BoolFunc("trace", "show every netlink message, and the kernel's answer, on stderr (--trace or --trace=text)", func(s string) error {
+		if s != "true" && s != "text" {
+			return fmt.Errorf("%q is not a form of trace: text is", s)
+		}
+		n.trace = true
+		return nil
+	})
+}
+
+func parseMTU(s string) (uint32, error) {
+	var mtu uint32
+	if _, err := fmt.Sscanf(s, "%d", &mtu); err != nil || fmt.Sprint(mtu) != s || mtu == 0 {
+		return 0, fmt.Errorf("a number of bytes such as 1500 is needed")
+	}
+	return mtu, nil
+}
+
+// explainParse says what is needed where the standard library says what it did not like.
+func explainParse(err error, needed string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s", needed)
+}
+
+// tracer shows messages on stderr, if that was asked for.
+func (n *networkFlags) tracer() wire.Tracer {
+	if !n.trace {
+		return nil
+	}
+	return trace.Text(os.Stderr, trace.Options{Color: colour(os.Stderr)})
+}
+
+// openHost opens the host that this process is in.
+func (n *networkFlags) openHost() (*container.Host, error) {
+	return container.OpenHost(container.HostOptions{Tracer: n.tracer(), Notice: notice})
+}
+
+// notice tells the user what is no failure.
+func notice(s string) { fmt.Fprintln(os.Stderr, "plumb: note: "+s) }
+
+// colour says whether f is a terminal whose user wants colour: https://no-color.org.
+func colour(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// flagName gives a FlagError's field its dashes.
+func flagName(field string) string { return "--" + strings.ToLower(field) }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+
+	"plumb/container"
+)
+
+// exitPlumb is the status of a run of which plumb, and not the command, failed, as with docker run.
+const exitPlumb = 125
+
+func runCommand() command {
+	c := command{
+		name: "run", args: "[options] [--] [CMD [ARG...]]",
+		summary:     "run a command in a container with a network of its own (default: /bin/sh)",
+		usageStatus: exitPlumb,
+	}
+	c.run = func(args []string) error {
+		var r runOptions
+		f := newFlags(c)
+		r.register(f)
+		rest, err := f.parse(args)
+		if err != nil {
+			return err
+		}
+		if len(rest) > 0 {
+			r.spec.Process.Args = rest
+		}
+		return r.run()
+	}
+	return c
+}
+
+// runOptions are the options of plumb run.
+type runOptions struct {
+	networkFlags
+	spec container.Spec
+}
+
+func (r *runOptions) register(f *flags) {
+	r.spec.Process = container.ProcessSpec{
+		Args: []string{"/bin/sh"}, Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+	}
+	r.spec.Log = os.Stderr
+	f.StringVar(&r.network.Name, "name", "", "the container's `NAME` (default: one at random)")
+	f.StringVar(&r.spec.Process.Hostname, "hostname", "", "the host `NAME` inside (default: the container's name)")
+	f.StringVar(&r.spec.Process.Rootfs, "rootfs", "", "`DIR` of the root file system (default: the host's own, through a layer that is thrown away)")
+	f.Func("dns", "`ADDRESS` of a name server, repeatable (default: the host's)", func(s string) error {
+		server, err := netip.ParseAddr(s)
+		r.spec.DNS.Servers = append(r.spec.DNS.Servers, server)
+		return explainParse(err, "an IP address such as 192.0.2.53 is needed")
+	})
+	f.Func("dns-search", "`DOMAIN` to look short names up in, repeatable; . for none (default: the host's)", func(s string) error {
+		r.spec.DNS.Search = append(r.spec.DNS.Search, s)
+		return container.CheckSearchDomain(s)
+	})
+	f.Func("add-host", "`NAME:ADDRESS` for /etc/hosts, repeatable", func(s string) error {
+		entry, err := container.ParseHostEntry(s)
+		r.spec.Hosts = append(r.spec.Hosts, entry)
+		return err
+	})
+	r.networkFlags.register(f)
+}
+
+// run runs the container, and returns its exit status in an exitError.
+func (r *runOptions) run() error {
+	if r.network.Name == "" {
+		r.network.Name = fmt.Sprintf("c-%08x", rand.Uint32())
+	}
+	r.spec.Network = r.network
+	status, err := r.openAndRun()
+	var start *container.StartError
+	switch {
+	case errors.As(err, &start):
+		return &exitError{start.Status(), err}
+	case err != nil:
+		return &exitError{exitPlumb, err}
+	case status != 0:
+		return &exitError{status, nil}
+	}
+	return nil
+}
+
+func (r *runOptions) openAndRun() (status int, err error) {
+	host, err := r.openHost()
+	if err != nil {
+		return 0, err
+	}
+	defer host.Close()
+	return host.Run(context.Background(), r.spec)
+}

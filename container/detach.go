@@ -1,0 +1,101 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+
+	"plumb/rtnl"
+
+	"golang.org/x/sys/unix"
+)
+
+// Detach takes a container's network away: its address, what the rules know of it, the pair of links, and with the last
+// container all that was switched on for them. found is false where there was nothing of that name.
+func (h *Host) Detach(name string) (found bool, err error) {
+	link, altName := hostLink(name)
+	if altName != "" {
+		return h.detach(name, link, altName)
+	}
+	return h.detach(name, link, link)
+}
+
+// detach removes the host end of a container, found by any of its names, and the leases that were taken for it, which may
+// have outlived it.
+func (h *Host) detach(name, link, anyName string) (found bool, err error) {
+	host, err := h.findLink(name, anyName)
+	if err != nil {
+		return false, err
+	}
+	// The route to the address goes first: while it stood, the old link would win over a new container's.
+	if host != nil {
+		if err := h.withdraw(host); err != nil {
+			return true, err
+		}
+	}
+	leases, err := h.nat.Leases()
+	if err != nil {
+		return host != nil, fmt.Errorf("read the leases: %w", err)
+	}
+	var errs []error
+	for _, l := range leases {
+		if l.Comment.Name == name && l.Link == link {
+			found = true
+			_, err := h.nat.Reclaim(&l)
+			errs = append(errs, err)
+		}
+	}
+	if host != nil {
+		found = true
+		err := h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Index: host.Index}, "remove "+host.Name+" and its other end"))
+		errs = append(errs, ignore(unix.ENODEV, err))
+	}
+	_, err = h.nat.Leave(h.switchForwarding)
+	return found, errors.Join(append(errs, err)...)
+}
+
+// findLink finds the host end of a container by one of its names, or nil. A link that is not plumb's is an error.
+func (h *Host) findLink(name, anyName string) (*rtnl.Link, error) {
+	link, err := h.rtnl.LinkByName(anyName)
+	if errors.Is(err, unix.ENODEV) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if id, ok := identityOf(link); !ok || id.name != name {
+		return nil, fmt.Errorf("link %s is not the host end of a container %s: it is left alone", anyName, name)
+	}
+	return link, nil
+}
+
+// withdraw takes the gateway's address off a host end, and with it the route to the container.
+func (h *Host) withdraw(link *rtnl.Link) error {
+	addrs, err := h.rtnl.Addrs(rtnl.IPv4, link.Index)
+	if err != nil {
+		return fmt.Errorf("read the addresses of %s: %w", link.Name, err)
+	}
+	for i := range addrs {
+		err := h.rtnl.Do(rtnl.DelAddr(&addrs[i], "take "+addrs[i].Local.String()+" off "+link.Name))
+		if err := ignore(unix.EADDRNOTAVAIL, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Release is Detach for a container whose namespace is about to go, and which we attached: the kernel removes the pair
+// by itself, in some 20 ms that nobody need wait for.
+func (h *Host) Release(a *Attachment) error {
+	addr := rtnl.PeerAddrOf(a.HostIndex, a.Gateway, a.Addr.Addr(), 0)
+	err := h.rtnl.Do(rtnl.DelAddr(addr, "take "+a.Gateway.String()+" off "+a.HostLink))
+	err = ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, err))
+	return errors.Join(err, h.release(&a.lease))
+}
+
+// ignore is err, or nil where it is what was to be reached anyway.
+func ignore(reached unix.Errno, err error) error {
+	if errors.Is(err, reached) {
+		return nil
+	}
+	return err
+}

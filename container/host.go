@@ -1,0 +1,72 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+
+	"plumb/container/netns"
+	"plumb/nat"
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+)
+
+// A Host is the network namespace that containers are attached to, with its sockets open. It may be used by several
+// goroutines, and any number of processes may work on one namespace at once.
+type Host struct {
+	ns     *netns.NS
+	own    bool // ns is ours to close
+	rtnl   *rtnl.Conn
+	nat    *nat.Conn
+	tracer wire.Tracer
+	notice func(string)
+}
+
+// HostOptions say how OpenHost opens a host. The zero value is usual.
+type HostOptions struct {
+	NS     *netns.NS    // nil: the calling thread's
+	Tracer wire.Tracer  // nil for none
+	Notice func(string) // told, in one line, what a user should know and what is no failure; nil for nobody
+}
+
+// OpenHost opens the sockets of a host.
+func OpenHost(o HostOptions) (*Host, error) {
+	h := &Host{ns: o.NS, tracer: o.Tracer, notice: o.Notice}
+	if h.notice == nil {
+		h.notice = func(string) {}
+	}
+	if h.ns == nil {
+		ns, err := netns.Current()
+		if err != nil {
+			return nil, fmt.Errorf("open the host's network namespace: %w", err)
+		}
+		h.ns, h.own = ns, true
+	}
+	if err := h.ns.Do(h.dial); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// dial opens the sockets, on a thread that is in the namespace.
+func (h *Host) dial() (err error) {
+	if h.rtnl, err = rtnl.Dial(wire.Config{Namespace: "host", Tracer: h.tracer}); err != nil {
+		return err
+	}
+	h.nat, err = nat.Dial(wire.Config{Namespace: "host", Tracer: h.tracer})
+	return err
+}
+
+// Close closes the sockets. What is attached stays attached.
+func (h *Host) Close() error {
+	var errs []error
+	if h.nat != nil {
+		errs = append(errs, h.nat.Close())
+	}
+	if h.rtnl != nil {
+		errs = append(errs, h.rtnl.Close())
+	}
+	if h.own {
+		errs = append(errs, h.ns.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,228 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// An uplink is a link of the host that leads out: one with a default route, or one that the user named.
+type uplink struct {
+	index   uint32
+	name    string
+	mtu     uint32 // bytes
+	forward bool   // net.ipv4.conf.NAME.forwarding
+}
+
+// uplinks finds the indexes of the links that lead out.
+func (h *Host) uplinks(n Network, routes []rtnl.Route) ([]uint32, error) {
+	var indexes []uint32
+	for _, name := range n.Uplinks {
+		link, err := h.rtnl.LinkByName(name)
+		if err != nil {
+			return nil, fmt.Errorf("uplink %s: %w", name, err)
+		}
+		indexes = append(indexes, link.Index)
+	}
+	if len(indexes) > 0 {
+		return indexes, nil
+	}
+	seen := map[uint32]bool{}
+	for i := range routes {
+		r := &routes[i]
+		if r.DstLen != 0 || r.Type != unix.RTN_UNICAST {
+			continue
+		}
+		for _, index := range r.OutLinks() {
+			if !seen[index] {
+				seen[index] = true
+				indexes = append(indexes, index)
+			}
+		}
+	}
+	return indexes, nil
+}
+
+// lookAt asks the kernel about each link. One that has gone meanwhile is left out, and so is a container's host end: a
+// VPN's process may live in a container and give the host its default route, and those forward already.
+func (h *Host) lookAt(indexes []uint32) ([]uplink, error) {
+	var ups []uplink
+	for _, index := range indexes {
+		link, err := h.rtnl.LinkByIndex(index)
+		if errors.Is(err, unix.ENODEV) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look at an uplink: %w", err)
+		}
+		if link.Group == LinkGroup {
+			continue
+		}
+		forward, _ := link.Conf().Value(rtnl.ConfForwarding)
+		ups = append(ups, uplink{index: index, name: link.Name, mtu: link.MTU, forward: forward != 0})
+	}
+	return ups, nil
+}
+
+// lowestMTU is what a packet may have to pass through any of the uplinks, or Ethernet's where there is none.
+func lowestMTU(ups []uplink) uint32 {
+	var mtu uint32
+	for _, u := range ups {
+		if mtu == 0 || u.mtu < mtu {
+			mtu = u.mtu
+		}
+	}
+	if mtu == 0 {
+		return 1500
+	}
+	return min(mtu, maxMTU)
+}
+
+// forward switches forwarding on where it is off, and records that in the table first, so that the last one out puts it
+// back whatever becomes of us. The global switch would turn the whole host into a router, and a switch back would
+// reset what an administrator set on single links.
+func (h *Host) forward(ups []uplink) error {
+	for _, u := range ups {
+		if u.forward {
+			continue
+		}
+		if err := h.nat.RecordForwarding(u.name); err != nil {
+			return fmt.Errorf("record that %s is to forward: %w", u.name, err)
+		}
+		if err := h.rtnl.Do(setForwarding(u.index, u.name, true)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setForwarding(index uint32, name string, on bool) wire.Request {
+	purpose, value := "switch forwarding off again for "+name, uint32(0)
+	if on {
+		purpose, value = "switch forwarding on for "+name, 1
+	}
+	return rtnl.SetConf(index, purpose, rtnl.Conf{ID: rtnl.ConfForwarding, Value: value})
+}
+
+// globalForwarding stands among the recorded links for net.ipv4.ip_forward, which SetupVeth switches on. No link can
+// have such a name.
+const globalForwarding = "/ip_forward"
+
+// switchForwarding is what the last one out puts back (nat.Switch), or switches on again where a newcomer kept the
+// table. What someone else has changed since is left alone: a link that does not forward any more, and all links
+// where the host was made a router, for that switched them on, too.
+func (h *Host) switchForwarding(recorded []string, on bool) error {
+	links := slices.DeleteFunc(slices.Clone(recorded), func(name string) bool { return name == globalForwarding })
+	if len(links) < len(recorded) {
+		if err := h.setGlobalForwarding(on); err != nil {
+			return err
+		}
+	}
+	if len(links) == 0 {
+		return nil
+	}
+	if router, err := h.rtnl.Forwards(rtnl.IPv4); err != nil || router {
+		return err
+	}
+	for _, name := range links {
+		link, err := h.rtnl.LinkByName(name)
+		if errors.Is(err, unix.ENODEV) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("switch the forwarding of %s: %w", name, err)
+		}
+		if now, _ := link.Conf().Value(rtnl.ConfForwarding); (now != 0) == on {
+			continue
+		}
+		if err := h.rtnl.Do(setForwarding(link.Index, name, on)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Host) setGlobalForwarding(on bool) error {
+	value := "0"
+	if on {
+		value = "1"
+	}
+	if err := h.ns.WriteSysctl("net.ipv4.ip_forward", value); err != nil {
+		return fmt.Errorf("set net.ipv4.ip_forward to %s: %w", value, err)
+	}
+	return nil
+}
+
+// An OverlapError is a subnet that the host already uses otherwise.
+type OverlapError struct {
+	Subnet, Route netip.Prefix
+	Link          string
+}
+
+func (e *OverlapError) Error() string {
+	return fmt.Sprintf("subnet %s overlaps %s, which the host reaches by %s: give another one with --subnet", e.Subnet, e.Route, e.Link)
+}
+
+// chooseSubnet returns n's subnet. The default one gives way, where the host already uses it, to the next that is free.
+func (h *Host) chooseSubnet(n Network, given bool, routes []rtnl.Route) (netip.Prefix, error) {
+	subnet := n.Subnet
+	for {
+		overlap, err := h.overlap(subnet, routes)
+		if err != nil || overlap == nil {
+			return subnet, err
+		}
+		next := nextSubnet(subnet)
+		if given || !next.IsValid() {
+			return subnet, overlap
+		}
+		h.notice(fmt.Sprintf("subnet %s is in use by %s (%s): taking %s", subnet, overlap.Link, overlap.Route, next))
+		subnet = next
+	}
+}
+
+// nextSubnet is the next of the 256 subnets of 10.0.0.0/16 that the default is the first of.
+func nextSubnet(subnet netip.Prefix) netip.Prefix {
+	b := subnet.Addr().As4()
+	if b[2] == 255 {
+		return netip.Prefix{}
+	}
+	b[2]++
+	return netip.PrefixFrom(netip.AddrFrom4(b), subnet.Bits())
+}
+
+// overlap finds a route of the host's into the subnet, other than those of containers.
+func (h *Host) overlap(subnet netip.Prefix, routes []rtnl.Route) (*OverlapError, error) {
+	ours := map[uint32]bool{}
+	for i := range routes {
+		r := &routes[i]
+		dst := r.Destination()
+		links := r.OutLinks()
+		if r.DstLen == 0 || len(links) == 0 || !dst.Overlaps(subnet) {
+			continue
+		}
+		// A container's own route has the gateway as its source, and its link is of our group. There is one
+		// such route for each container: the link of the first tells enough of the others.
+		single := dst.IsSingleIP() && r.PrefSrc == gatewayOf(subnet)
+		if single && len(ours) > 0 {
+			continue
+		}
+		link, err := h.rtnl.LinkByIndex(links[0])
+		if errors.Is(err, unix.ENODEV) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("see whose route %s is: %w", dst, err)
+		}
+		if link.Group != LinkGroup {
+			return &OverlapError{Subnet: subnet, Route: dst, Link: link.Name}, nil
+		}
+		ours[links[0]] = true
+	}
+	return nil, nil
+}

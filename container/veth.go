@@ -1,0 +1,171 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"plumb/container/netns"
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// The three functions here are for a program that has its own container code. It starts a process in a new network
+// namespace, calls SetupVeth with its pid, has SetupContainerNetworking called inside, and defers CleanupVeth:
+//
+//	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+//	...
+//	if err := container.SetupVeth("veth0", cmd.Process.Pid); err != nil {
+//		return err
+//	}
+//	defer container.CleanupVeth("veth0")
+//
+// They make one network of 10.0.0.0/24 with one container in it, 10.0.0.2. Host.Attach is for many.
+
+// SetupVeth makes a pair of links for the process with this pid: vethName here, up, with 10.0.0.1/24, and its peer in the
+// process's network namespace. It switches IPv4 forwarding on for the whole host (net.ipv4.ip_forward) and masquerades
+// what the container sends. The peer's name is vethName with its trailing number plus one, or with a 1 where it has
+// none. Whatever fails, all that was done is undone.
+//
+// EEXIST is in the error where a link of that name is there, or 10.0.0.2 is leased to another container.
+func SetupVeth(vethName string, pid int) error {
+	target, err := netns.FromPID(pid)
+	if err != nil {
+		return fmt.Errorf("set up %s: open the network namespace of process %d: %w", vethName, pid, err)
+	}
+	defer target.Close()
+	h, err := OpenHost(HostOptions{})
+	if err != nil {
+		return fmt.Errorf("set up %s: %w", vethName, err)
+	}
+	defer h.Close()
+	if err := h.setupVeth(vethName, target); err != nil {
+		return fmt.Errorf("set up %s: %w", vethName, err)
+	}
+	return nil
+}
+
+func (h *Host) setupVeth(vethName string, target *netns.NS) error {
+	if err := checkInterface(Network{Interface: vethName}); err != nil {
+		return err
+	}
+	n, err := Network{Name: vethName, Subnet: defaultSubnet, Addr: classicAddr, Interface: PeerName(vethName)}.complete()
+	if err != nil {
+		return err
+	}
+	a := &attacher{host: h, net: n, target: target, classic: true}
+	a.HostLink = vethName
+	if err := a.runClassic(); err != nil {
+		return errors.Join(err, a.undo.run())
+	}
+	return a.inside.Close()
+}
+
+// classicAddr is the address of the one container that SetupVeth makes a network for.
+var classicAddr = netip.AddrFrom4([4]byte{10, 0, 0, 2})
+
+// runClassic is attacher.run for SetupVeth: it leaves the container's end for SetupContainerNetworking to set up.
+func (a *attacher) runClassic() error {
+	routes, err := a.host.rtnl.Routes(rtnl.IPv4)
+	if err != nil {
+		return fmt.Errorf("read the host's routes: %w", err)
+	}
+	if _, err := a.host.chooseSubnet(a.net, true, routes); err != nil {
+		return err
+	}
+	if err := a.prepareInside(); err != nil {
+		return err
+	}
+	a.choose()
+	if err := a.takeGiven(context.Background(), a.net.Addr); err != nil {
+		return err
+	}
+	if err := a.host.forwardAll(); err != nil {
+		return err
+	}
+	return a.makePair()
+}
+
+// forwardAll switches forwarding on for the whole host, unless it is on, and records first that it was off.
+func (h *Host) forwardAll() error {
+	if router, err := h.rtnl.Forwards(rtnl.IPv4); err != nil || router {
+		return err
+	}
+	if err := h.nat.RecordForwarding(globalForwarding); err != nil {
+		return fmt.Errorf("record that the host is to forward: %w", err)
+	}
+	return h.setGlobalForwarding(true)
+}
+
+// CleanupVeth takes back what SetupVeth made: the rules, then the pair of links, and net.ipv4.ip_forward where SetupVeth
+// switched it on and nobody else needs it. It is happy if all of it, or a part, is gone already.
+func CleanupVeth(vethName string) error {
+	h, err := OpenHost(HostOptions{})
+	if err != nil {
+		return fmt.Errorf("clean up %s: %w", vethName, err)
+	}
+	defer h.Close()
+	if _, err := h.detach(vethName, vethName, vethName); err != nil {
+		return fmt.Errorf("clean up %s: %w", vethName, err)
+	}
+	return nil
+}
+
+// SetupContainerNetworking is called inside the container, by a thread in its network namespace: it gives the link
+// peerName the address 10.0.0.2/24 and sets it up, makes 10.0.0.1 the default gateway, and sets lo up. Whatever
+// fails, all that was done is undone.
+func SetupContainerNetworking(peerName string) error {
+	conn, err := rtnl.Dial(wire.Config{Namespace: "container"})
+	if err != nil {
+		return fmt.Errorf("set up %s: %w", peerName, err)
+	}
+	defer conn.Close()
+	link, err := conn.LinkByName(peerName)
+	if err != nil {
+		return fmt.Errorf("set up %s: %w", peerName, err)
+	}
+	addr := rtnl.AddrOf(link.Index, netip.PrefixFrom(classicAddr, defaultSubnet.Bits()), 0)
+	gateway := gatewayOf(defaultSubnet)
+	err = conn.Do(
+		rtnl.NewAddr(addr, "give "+peerName+" the address 10.0.0.2/24"),
+		rtnl.SetUp(link.Index, "set "+peerName+" up"),
+		rtnl.NewRoute(rtnl.Via(link.Index, rtnl.Default(gateway), gateway), "reach everything through the gateway "+gateway.String()),
+		rtnl.SetUp(loIndex, "set lo up"),
+	)
+	if err == nil {
+		return nil
+	}
+	var u undo
+	if !refusedAt(err, 0) {
+		u.add("take the address off again", func() error { return conn.Do(rtnl.DelAddr(addr, "take 10.0.0.2/24 off "+peerName)) })
+	}
+	if link.Flags&unix.IFF_UP == 0 && !refusedAt(err, 1) {
+		u.add("set it down again", func() error { return conn.Do(rtnl.SetDown(link.Index, "set "+peerName+" down again")) })
+	}
+	return errors.Join(fmt.Errorf("set up %s: %w", peerName, first(err)), u.run())
+}
+
+// refusedAt says whether the message with this index of a group was refused.
+func refusedAt(err error, index int) bool {
+	for _, e := range wire.Refusals(err) {
+		if e.Index == index {
+			return true
+		}
+	}
+	return false
+}
+
+// PeerName is the name that SetupVeth gives the container's end: veth1 for veth0.
+func PeerName(vethName string) string {
+	stem := strings.TrimRight(vethName, "0123456789")
+	number, err := strconv.ParseUint(vethName[len(stem):], 10, 32)
+	if err != nil {
+		return vethName + "1"
+	}
+	return stem + strconv.FormatUint(number+1, 10)
+}
