@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +21,39 @@ const helperEnv = "PLUMB_TEST_HELPER"
 var helpers = map[string]func() int{
 	"nothing": func() int { return 0 },
 	"hello":   func() int { fmt.Println("hello"); return 0 },
+	"caps":    capabilities,
+	"move":    move,
 	"victim":  victim,
 	"chroot":  runInChroot,
 	"tty":     runOnTerminal,
+}
+
+// capabilities prints the effective ones in hexadecimal.
+func capabilities() int {
+	status, err := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if caps, found := strings.CutPrefix(line, "CapEff:\t"); found {
+			fmt.Print(caps)
+		}
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+	return 0
+}
+
+// move enters a layered root by moving it over /, and writes there.
+func move() int {
+	if err := container.EnterByMove(); err != nil {
+		fmt.Println("enter:", err)
+		return 1
+	}
+	if err := os.WriteFile(os.Getenv("MARK"), []byte("x"), 0o644); err != nil {
+		fmt.Println("write:", err)
+		return 1
+	}
+	fmt.Println("moved")
+	return 0
 }
 
 // victim runs a container that never ends by itself. Everything in it holds stdout.
@@ -48,7 +79,7 @@ func runInChroot() int {
 		fmt.Println("chroot:", err)
 		return 1
 	}
-	return runHere(container.ProcessSpec{Args: []string{"/helper"}, Env: []string{helperEnv + "=hello"}, Hostname: "box"})
+	return runHere(container.ProcessSpec{Args: []string{"/helper"}, Env: []string{helperEnv + "=caps"}, Hostname: "box"})
 }
 
 // runHere runs a container with this process's streams.

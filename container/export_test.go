@@ -1,0 +1,16 @@
+package container
+
+import "golang.org/x/sys/unix"
+
+// EnterByMove makes the host's root, through a layer, the calling process's as it is done in an initramfs, where pivot_root is
+// refused. It wants a mount namespace that may be thrown away.
+func EnterByMove() error {
+	r, err := buildRoot("")
+	if err != nil {
+		return err
+	}
+	if err := unix.Fchdir(r.root); err != nil {
+		return err
+	}
+	return r.chroot()
+}
