@@ -96,12 +96,13 @@ func splitAck(done bool, flags uint16, body []byte) (p ackParts, err error) {
 	return p, nil
 }
 
-// parseAck reads the body of an NLMSG_ERROR or NLMSG_DONE. An extended ACK that cannot be read does not hide the
-// errno: what was understood of it is returned.
-func parseAck(done bool, flags uint16, body []byte) (errno unix.Errno, ack extendedAck, err error) {
+// parseAck reads the body of an NLMSG_ERROR or NLMSG_DONE; ack is nil where it has no extended ACK. One that cannot be
+// read does not hide the errno: what was understood of it is returned.
+func parseAck(done bool, flags uint16, body []byte) (errno unix.Errno, ack *extendedAck, err error) {
 	p, err := splitAck(done, flags, body)
 	if err == nil && len(p.tlvs) > 0 {
-		_ = ackTable.Decode(p.tlvs, &ack)
+		ack = new(extendedAck)
+		_ = ackTable.Decode(p.tlvs, ack)
 	}
 	return p.errno, ack, err
 }
@@ -109,8 +110,11 @@ func parseAck(done bool, flags uint16, body []byte) (errno unix.Errno, ack exten
 // refusal makes the Error of a request that the kernel answered with errno. sent is the request's whole message.
 func (r *Request) refusal(sent []byte, index int, errno unix.Errno, ack *extendedAck) *Error {
 	e := r.failed(index, native.Uint32(sent[8:]), errno)
-	e.Message = ack.Msg
 	e.Sent = append([]byte{}, sent...)
+	if ack == nil {
+		return e
+	}
+	e.Message = ack.Msg
 	if r.body == nil {
 		return e
 	}

@@ -138,6 +138,9 @@ func TestParseAck(t *testing.T) {
 	}
 	for _, test := range tests {
 		errno, ack, err := parseAck(test.done, test.flags, test.body)
+		if ack == nil {
+			ack = &extendedAck{}
+		}
 		if errno != test.errno || ack.Msg != test.msg || !errors.Is(err, test.err) {
 			t.Errorf("%s: got errno %d, %q, %v; want %d, %q, %v", test.name, errno, ack.Msg, err, test.errno, test.msg, test.err)
 		}

@@ -92,7 +92,7 @@ func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, w
 	}
 	var refused *Error
 	if errno != 0 {
-		refused = r.refusal(c.message(index), index, errno, &ack)
+		refused = r.refusal(c.message(index), index, errno, ack)
 		a.refused = append(a.refused, refused)
 	}
 	c.traceAnswer(whole, r, refused)

@@ -116,7 +116,7 @@ func (a *answer[T]) add(c *Conn, r *Request, h netlink.Header, whole, body []byt
 	a.ended = true
 	var refused *Error
 	if errno != 0 {
-		refused = r.refusal(c.message(0), 0, errno, &ack)
+		refused = r.refusal(c.message(0), 0, errno, ack)
 		a.fail(refused)
 	}
 	c.traceAnswer(whole, r, refused)

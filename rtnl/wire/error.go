@@ -3,6 +3,7 @@ package wire
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -72,10 +73,15 @@ func ErrnoName(errno unix.Errno) string {
 // Errors are all the refusals of one group of messages, in the messages' order.
 type Errors []*Error
 
+// Error lists the first few, and counts the others.
 func (es Errors) Error() string {
-	words := make([]string, len(es))
-	for i, e := range es {
-		words[i] = e.Error()
+	const most = 8
+	var words []string
+	for _, e := range es[:min(len(es), most)] {
+		words = append(words, e.Error())
+	}
+	if more := len(es) - most; more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(words, "; ")
 }
@@ -103,7 +109,7 @@ func (es Errors) result() error {
 
 // Refusals lists the messages that err says were refused.
 func Refusals(err error) Errors {
-	if es := (Errors)(nil); errors.As(err, &es) {
+	if es := Errors(nil); errors.As(err, &es) {
 		return es
 	}
 	if e := (*Error)(nil); errors.As(err, &e) {

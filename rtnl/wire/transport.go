@@ -2,6 +2,7 @@ package wire
 
 import (
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -36,6 +37,8 @@ type socket struct {
 	conn *netlink.Conn
 	raw  syscall.RawConn
 	size int // of the receive buffer, in bytes, as far as Grow knows
+
+	closed atomic.Bool
 
 	// What RawConn calls, made once, and what those calls work on: a closure for each call would be an allocation.
 	write, read func(fd uintptr) bool
@@ -80,7 +83,7 @@ func (s *socket) Send(b []byte) error {
 func (s *socket) send(b []byte) error {
 	s.b = b
 	if err := s.raw.Write(s.write); err != nil {
-		return err
+		return s.pollError(err)
 	}
 	return s.err
 }
@@ -94,7 +97,7 @@ func (s *socket) writeFD(fd uintptr) bool {
 func (s *socket) Receive(b []byte, wait bool) (int, error) {
 	s.b, s.wait = b, wait
 	if err := s.raw.Read(s.read); err != nil {
-		return 0, err
+		return 0, s.pollError(err)
 	}
 	if s.err != nil && s.err != unix.EAGAIN {
 		return 0, os.NewSyscallError("recvfrom", s.err)
@@ -143,4 +146,15 @@ func (s *socket) Grow(bytes int) error {
 
 func (s *socket) SetReadDeadline(t time.Time) error { return s.conn.SetReadDeadline(t) }
 
-func (s *socket) Close() error { return s.conn.Close() }
+func (s *socket) Close() error {
+	s.closed.Store(true)
+	return s.conn.Close()
+}
+
+// pollError is err, which did not come from the kernel, or os.ErrClosed: a RawConn has a private error for that.
+func (s *socket) pollError(err error) error {
+	if s.closed.Load() {
+		return os.ErrClosed
+	}
+	return err
+}

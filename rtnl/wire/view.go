@@ -92,8 +92,12 @@ func (p *Protocol) viewRequest(b []byte) Node {
 // The flags of struct nlmsghdr, linux/netlink.h. What the upper bits mean depends on the message's verb.
 func commonFlags() Names {
 	return Names{
-		{0x01, "NLM_F_REQUEST"}, {0x02, "NLM_F_MULTI"}, {0x04, "NLM_F_ACK"}, {0x08, "NLM_F_ECHO"},
-		{0x10, "NLM_F_DUMP_INTR"}, {0x20, "NLM_F_DUMP_FILTERED"},
+		{0x01, "NLM_F_REQUEST"},
+		{0x02, "NLM_F_MULTI"},
+		{0x04, "NLM_F_ACK"},
+		{0x08, "NLM_F_ECHO"},
+		{0x10, "NLM_F_DUMP_INTR"},
+		{0x20, "NLM_F_DUMP_FILTERED"},
 	}
 }
 
