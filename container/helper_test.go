@@ -2,11 +2,13 @@ package container_test
 
 import (
 	"context"
+	"debug/elf"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,25 +114,67 @@ func helperCommand(name string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-// tinyRootfs returns a directory that holds nothing but the test binary, as /helper.
+// tinyRootfs returns a directory that holds nothing but the test binary, as /helper, and what it is linked with (nothing,
+// unless it was built with cgo or the race detector).
 func tinyRootfs(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Open("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer self.Close()
-	helper, err := os.OpenFile(filepath.Join(dir, "helper"), os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer helper.Close()
-	if _, err := io.Copy(helper, self); err != nil {
-		t.Fatal(err)
+	copyFile(t, "/proc/self/exe", filepath.Join(dir, "helper"))
+	for _, library := range libraries(t) {
+		copyFile(t, library, filepath.Join(dir, library))
 	}
 	return dir
+}
+
+// libraries returns the paths of the dynamic loader and the shared libraries of this program.
+func libraries(t testing.TB) []string {
+	t.Helper()
+	program, err := elf.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	section := program.Section(".interp")
+	if section == nil {
+		return nil
+	}
+	loader, err := section.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := []string{strings.TrimRight(string(loader), "\x00")}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(maps)) {
+		fields := strings.Fields(line)
+		if len(fields) == 6 && strings.Contains(fields[5], ".so") && !slices.Contains(found, fields[5]) {
+			found = append(found, fields[5])
+		}
+	}
+	return found
+}
+
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
 }
