@@ -1,0 +1,60 @@
+package nat
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Comment is what a lease tells of its holder. On the element it is text that a person can read: "web if 1234 at 5678.123".
+type Comment struct {
+	Name    string        // of the container
+	IfIndex uint32        // of the host end
+	Taken   time.Duration // when the lease was taken: CLOCK_BOOTTIME, of which the text keeps the milliseconds
+}
+
+// The words between the parts of a comment.
+const (
+	commentIndex = " if "
+	commentTaken = " at "
+)
+
+// String is the text: at most 127 bytes, for which a long name is cut.
+func (c Comment) String() string {
+	if c.IfIndex == 0 && c.Taken == 0 {
+		return cut(c.Name, maxComment)
+	}
+	var b [48]byte
+	tail := append(b[:0], commentIndex...)
+	tail = strconv.AppendUint(tail, uint64(c.IfIndex), 10)
+	tail = append(tail, commentTaken...)
+	ms := max(0, c.Taken.Milliseconds())
+	tail = strconv.AppendInt(tail, ms/1000, 10)
+	tail = append(tail, '.', byte('0'+ms/100%10), byte('0'+ms/10%10), byte('0'+ms%10))
+	return cut(c.Name, maxComment-len(tail)) + string(tail)
+}
+
+// ParseComment reads what String wrote. Any other text is a Comment that has only a name.
+func ParseComment(text string) Comment {
+	i := strings.LastIndex(text, commentIndex)
+	if i < 0 {
+		return Comment{Name: text}
+	}
+	index, taken, ok := strings.Cut(text[i+len(commentIndex):], commentTaken)
+	n, err := strconv.ParseUint(index, 10, 32)
+	ms, good := parseMillis(taken)
+	if !ok || err != nil || !good {
+		return Comment{Name: text}
+	}
+	return Comment{Name: text[:i], IfIndex: uint32(n), Taken: time.Duration(ms) * time.Millisecond}
+}
+
+// parseMillis reads seconds with three decimals.
+func parseMillis(text string) (ms int64, ok bool) {
+	whole, fraction, found := strings.Cut(text, ".")
+	if !found || len(fraction) != 3 || len(whole) > 10 || strings.ContainsAny(text, "+-_") {
+		return 0, false
+	}
+	ms, err := strconv.ParseInt(whole+fraction, 10, 64)
+	return ms, err == nil && ms < int64(1<<63-1)/int64(time.Millisecond)
+}

@@ -1,0 +1,80 @@
+package nat
+
+import (
+	"golang.org/x/sys/unix"
+
+	"plumb/rtnl/wire"
+)
+
+// The expressions that count: enum nft_counter_attributes, enum nft_quota_attributes and enum nft_limit_attributes,
+// linux/netfilter/nf_tables.h.
+
+// A Counter counts the packets that come by.
+type Counter struct {
+	Bytes   uint64
+	Packets uint64
+	Unknown []wire.Attr
+}
+
+var counterTable = wire.Table[Counter]{
+	wire.BE64(unix.NFTA_COUNTER_BYTES, "NFTA_COUNTER_BYTES", func(c *Counter) *uint64 { return &c.Bytes }),
+	wire.BE64(unix.NFTA_COUNTER_PACKETS, "NFTA_COUNTER_PACKETS", func(c *Counter) *uint64 { return &c.Packets }),
+	wire.Unknown(func(c *Counter) *[]wire.Attr { return &c.Unknown }),
+}
+
+// A Quota ends the rule once so many bytes have come by.
+type Quota struct {
+	Bytes    uint64
+	Flags    QuotaFlags
+	Consumed uint64 // bytes; the kernel's
+	Unknown  []wire.Attr
+}
+
+// QuotaFlags is enum nft_quota_flags.
+type QuotaFlags uint32
+
+func (f QuotaFlags) String() string { return flagNames(f, "over", "depleted") }
+
+var quotaTable = wire.Table[Quota]{
+	wire.BE64(unix.NFTA_QUOTA_BYTES, "NFTA_QUOTA_BYTES", func(q *Quota) *uint64 { return &q.Bytes }),
+	wire.BE32(unix.NFTA_QUOTA_FLAGS, "NFTA_QUOTA_FLAGS", func(q *Quota) *QuotaFlags { return &q.Flags }),
+	wire.BE64(unix.NFTA_QUOTA_CONSUMED, "NFTA_QUOTA_CONSUMED", func(q *Quota) *uint64 { return &q.Consumed }),
+	wire.Unknown(func(q *Quota) *[]wire.Attr { return &q.Unknown }),
+}
+
+// A Limit ends the rule when more than Rate come by in Unit.
+type Limit struct {
+	Rate    uint64
+	Unit    uint64 // seconds
+	Burst   uint32 // that many more are let by at first
+	Type    LimitType
+	Flags   LimitFlags
+	Unknown []wire.Attr
+}
+
+// LimitType is enum nft_limit_type: what is counted.
+type LimitType uint32
+
+// Packets or bytes.
+const (
+	NFT_LIMIT_PKTS LimitType = iota
+	NFT_LIMIT_PKT_BYTES
+)
+
+func (t LimitType) String() string {
+	return nameOf(t, map[LimitType]string{NFT_LIMIT_PKTS: "packets", NFT_LIMIT_PKT_BYTES: "bytes"})
+}
+
+// LimitFlags is enum nft_limit_flags.
+type LimitFlags uint32
+
+func (f LimitFlags) String() string { return flagNames(f, "over") }
+
+var limitTable = wire.Table[Limit]{
+	wire.ReqBE(unix.NFTA_LIMIT_RATE, "NFTA_LIMIT_RATE", func(l *Limit) *uint64 { return &l.Rate }),
+	wire.ReqBE(unix.NFTA_LIMIT_UNIT, "NFTA_LIMIT_UNIT", func(l *Limit) *uint64 { return &l.Unit }),
+	wire.BE32(unix.NFTA_LIMIT_BURST, "NFTA_LIMIT_BURST", func(l *Limit) *uint32 { return &l.Burst }),
+	wire.BE32(unix.NFTA_LIMIT_TYPE, "NFTA_LIMIT_TYPE", func(l *Limit) *LimitType { return &l.Type }),
+	wire.BE32(unix.NFTA_LIMIT_FLAGS, "NFTA_LIMIT_FLAGS", func(l *Limit) *LimitFlags { return &l.Flags }),
+	wire.Unknown(func(l *Limit) *[]wire.Attr { return &l.Unknown }),
+}

@@ -1,0 +1,36 @@
+package nat
+
+import (
+	"golang.org/x/sys/unix"
+
+	"plumb/rtnl/wire"
+)
+
+// The expression lookup finds a register's value in a set: enum nft_lookup_attributes, linux/netfilter/nf_tables.h.
+
+// A Lookup ends the rule unless the key in Source is in the set. Of a map, what the key means is left in Dest.
+type Lookup struct {
+	Set     string
+	SetID   uint32 // of a set that is made in the same batch
+	Source  Register
+	Dest    *Register // of a map; NFT_REG_VERDICT for a verdict
+	Flags   LookupFlags
+	Unknown []wire.Attr
+}
+
+// LookupFlags is enum nft_lookup_flags.
+type LookupFlags uint32
+
+// NFT_LOOKUP_F_INV ends the rule when the key is in the set.
+const NFT_LOOKUP_F_INV LookupFlags = 1
+
+func (f LookupFlags) String() string { return flagNames(f, "inverted") }
+
+var lookupTable = wire.Table[Lookup]{
+	wire.String(unix.NFTA_LOOKUP_SET, "NFTA_LOOKUP_SET", func(l *Lookup) *string { return &l.Set }),
+	wire.ReqBE(unix.NFTA_LOOKUP_SREG, "NFTA_LOOKUP_SREG", func(l *Lookup) *Register { return &l.Source }),
+	wire.OptBE(unix.NFTA_LOOKUP_DREG, "NFTA_LOOKUP_DREG", func(l *Lookup) **Register { return &l.Dest }),
+	wire.BE32(unix.NFTA_LOOKUP_SET_ID, "NFTA_LOOKUP_SET_ID", func(l *Lookup) *uint32 { return &l.SetID }),
+	wire.BE32(unix.NFTA_LOOKUP_FLAGS, "NFTA_LOOKUP_FLAGS", func(l *Lookup) *LookupFlags { return &l.Flags }),
+	wire.Unknown(func(l *Lookup) *[]wire.Attr { return &l.Unknown }),
+}

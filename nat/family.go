@@ -1,0 +1,57 @@
+package nat
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// An ipFamily is what differs between IPv4 and IPv6 in plumb's ruleset.
+type ipFamily struct {
+	proto    Family
+	addrType DataType
+	addrLen  uint32 // bytes
+	src, dst uint32 // offsets of the addresses in struct iphdr (linux/ip.h) or struct ipv6hdr (linux/ipv6.h)
+
+	lease, member, nets, internal, within, publish, publishHost string // names of sets and maps
+}
+
+// forwardSet is the set that records which links' forwarding plumb has switched on. IPv6 has no such switch on a single link.
+const forwardSet = "forward4"
+
+var (
+	ipv4 = ipFamily{
+		proto: NFPROTO_IPV4, addrType: TypeIPv4Addr, addrLen: 4, src: 12, dst: 16,
+		lease: "lease4", member: "member4", nets: "nets4", internal: "internal4", within: "within4",
+		publish: "publish4", publishHost: "publish4h",
+	}
+	ipv6 = ipFamily{
+		proto: NFPROTO_IPV6, addrType: TypeIPv6Addr, addrLen: 16, src: 8, dst: 24,
+		lease: "lease6", member: "member6", nets: "nets6", internal: "internal6", within: "within6",
+		publish: "publish6", publishHost: "publish6h",
+	}
+)
+
+// familyOf is the family of an address.
+func familyOf(a netip.Addr) *ipFamily {
+	if a.Unmap().Is4() {
+		return &ipv4
+	}
+	return &ipv6
+}
+
+// registers is how many registers of 4 bytes an address takes.
+func (f *ipFamily) registers() int { return int(f.addrLen / 4) }
+
+// bounds are the first and the last address of a prefix.
+func bounds(p netip.Prefix) (first, last netip.Addr) {
+	first = p.Masked().Addr()
+	b := first.AsSlice()
+	for bit := p.Bits(); bit < len(b)*8; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return first, addrOf(b)
+}
+
+// rtnLocal is RTN_LOCAL, linux/rtnetlink.h: an address of this host's.
+const rtnLocal = unix.RTN_LOCAL

@@ -1,0 +1,43 @@
+package nat
+
+import (
+	"golang.org/x/sys/unix"
+
+	"plumb/rtnl/wire"
+)
+
+// The generation id of the network namespace's ruleset: enum nft_gen_attributes, linux/netfilter/nf_tables.h. Every
+// commit, whoever's, adds one to it.
+
+// A Generation says how far the ruleset has come, and who took it there.
+type Generation struct {
+	Header
+	ID      uint32
+	PID     uint32 // of the process that committed last, in an event
+	Process string // and its name
+	Unknown []wire.Attr
+}
+
+var genTable = wire.Join(
+	headerRows(func(g *Generation) *Header { return &g.Header }),
+	wire.Table[Generation]{
+		wire.BE32(unix.NFTA_GEN_ID, "NFTA_GEN_ID", func(g *Generation) *uint32 { return &g.ID }),
+		wire.BE32(unix.NFTA_GEN_PROC_PID, "NFTA_GEN_PROC_PID", func(g *Generation) *uint32 { return &g.PID }),
+		wire.String(unix.NFTA_GEN_PROC_NAME, "NFTA_GEN_PROC_NAME", func(g *Generation) *string { return &g.Process }),
+		wire.Unknown(func(g *Generation) *[]wire.Attr { return &g.Unknown }),
+	},
+)
+
+var (
+	newGen = wire.Message[Generation]{Type: subsystem | unix.NFT_MSG_NEWGEN, Name: "NFT_MSG_NEWGEN", Body: &genTable}
+	getGen = wire.Message[Generation]{Type: subsystem | unix.NFT_MSG_GETGEN, Name: "NFT_MSG_GETGEN", Body: &genTable}
+)
+
+// GenID returns the generation id of the namespace's ruleset.
+func (c *Conn) GenID() (uint32, error) {
+	g, err := wire.Get(c.wire, getGen.New(0, &Generation{}, "get the generation id"), &newGen)
+	if err != nil {
+		return 0, explain(err)
+	}
+	return g.ID, nil
+}

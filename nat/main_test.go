@@ -1,0 +1,110 @@
+package nat_test
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"flag"
+
+	"plumb/container/netns"
+	. "plumb/nat"
+	"plumb/rtnl/wire"
+	"plumb/test/lab"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) { lab.Main(m) }
+
+// newHost makes a network namespace for one test.
+func newHost(t testing.TB) *netns.NS {
+	t.Helper()
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	return ns
+}
+
+// dialIn opens a Conn in a namespace.
+func dialIn(t testing.TB, ns *netns.NS) *Conn {
+	t.Helper()
+	var c *Conn
+	err := ns.Do(func() (err error) {
+		c, err = Dial(wire.Config{Namespace: "test"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// newConn is a Conn in a fresh namespace.
+func newConn(t testing.TB) *Conn {
+	t.Helper()
+	return dialIn(t, newHost(t))
+}
+
+// run runs a program in a namespace and returns what it prints.
+func run(t testing.TB, ns *netns.NS, name string, args ...string) string {
+	t.Helper()
+	out, err := tryRun(t, ns, name, args...)
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+	return out
+}
+
+func tryRun(t testing.TB, ns *netns.NS, name string, args ...string) (string, error) {
+	t.Helper()
+	path := lab.NeedTool(t, name)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var out []byte
+	err := ns.Do(func() (err error) {
+		out, err = exec.CommandContext(ctx, path, args...).CombinedOutput()
+		return err
+	})
+	return string(out), err
+}
+
+// golden compares got with a file of testdata, or writes it with -update.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s has changed (go test -update writes it anew):\n--- want\n%s\n--- got\n%s", path, want, got)
+	}
+}
+
+// web is the attachment of the tests.
+func web() *Attachment {
+	return &Attachment{
+		Lease: Lease{
+			Addr: netip.MustParseAddr("10.0.0.2"), Link: "pl-web",
+			Comment: Comment{Name: "web", IfIndex: 1234, Taken: 5678123 * time.Millisecond},
+		},
+		Subnet: netip.MustParsePrefix("10.0.0.0/24"),
+	}
+}

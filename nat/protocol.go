@@ -1,0 +1,141 @@
+package nat
+
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/rtnl/wire"
+)
+
+// Protocol is NETLINK_NETFILTER, with the message types that this package knows.
+var Protocol = &wire.Protocol{Name: "NETLINK_NETFILTER", Family: unix.NETLINK_NETFILTER, Lookup: lookup}
+
+// The message types of nftables are those of enum nf_tables_msg_types (linux/netfilter/nf_tables.h), with the subsystem
+// in the upper byte: NFNL_SUBSYS_NFTABLES, linux/netfilter/nfnetlink.h.
+const subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
+
+// lookup finds a message type. What makes, asks for and removes a thing has one body.
+func lookup(typ uint16) (wire.Info, bool) {
+	switch typ {
+	case batchBegin.Type:
+		return batchBegin.Info(), true
+	case batchEnd.Type:
+		return batchEnd.Info(), true
+	case newTable.Type:
+		return newTable.Info(), true
+	case getTable.Type:
+		return getTable.Info(), true
+	case delTable.Type:
+		return delTable.Info(), true
+	case newChain.Type:
+		return newChain.Info(), true
+	case getChain.Type:
+		return getChain.Info(), true
+	case delChain.Type:
+		return delChain.Info(), true
+	case newRule.Type:
+		return newRule.Info(), true
+	case getRule.Type:
+		return getRule.Info(), true
+	case delRule.Type:
+		return delRule.Info(), true
+	case newSet.Type:
+		return newSet.Info(), true
+	case getSet.Type:
+		return getSet.Info(), true
+	case delSet.Type:
+		return delSet.Info(), true
+	case newSetElem.Type:
+		return newSetElem.Info(), true
+	case getSetElem.Type:
+		return getSetElem.Info(), true
+	case delSetElem.Type:
+		return delSetElem.Info(), true
+	case newGen.Type:
+		return newGen.Info(), true
+	case getGen.Type:
+		return getGen.Info(), true
+	}
+	return wire.Info{}, false
+}
+
+// A Family is the protocol family of a table and of what is in it: NFPROTO_* of linux/netfilter.h.
+type Family uint8
+
+// The families, by their kernel names.
+const (
+	NFPROTO_UNSPEC Family = unix.NFPROTO_UNSPEC // all of them, in a dump
+	NFPROTO_INET   Family = unix.NFPROTO_INET   // IPv4 and IPv6
+	NFPROTO_IPV4   Family = unix.NFPROTO_IPV4
+	NFPROTO_ARP    Family = unix.NFPROTO_ARP
+	NFPROTO_NETDEV Family = unix.NFPROTO_NETDEV
+	NFPROTO_BRIDGE Family = unix.NFPROTO_BRIDGE
+	NFPROTO_IPV6   Family = unix.NFPROTO_IPV6
+)
+
+// String is the name that nft has for the family.
+func (f Family) String() string {
+	return nameOf(f, map[Family]string{
+		NFPROTO_UNSPEC: "unspec", NFPROTO_INET: "inet", NFPROTO_IPV4: "ip", NFPROTO_ARP: "arp",
+		NFPROTO_NETDEV: "netdev", NFPROTO_BRIDGE: "bridge", NFPROTO_IPV6: "ip6",
+	})
+}
+
+// A Header is struct nfgenmsg, linux/netfilter/nfnetlink.h, with which every message of netfilter begins:
+//
+//	struct nfgenmsg {
+//		__u8  nfgen_family;  // NFPROTO_*
+//		__u8  version;       // NFNETLINK_V0, which is 0
+//		__be16 res_id;       // in an answer the lower half of the generation id; the subsystem in NFNL_MSG_BATCH_*
+//	};
+type Header struct {
+	Family     Family
+	Version    uint8
+	ResourceID uint16
+}
+
+// headerRows are the rows of the Header that f finds.
+func headerRows[T any](f func(*T) *Header) wire.Table[T] {
+	return wire.Table[T]{
+		wire.Field("nfgen_family", func(v *T) *Family { return &f(v).Family }),
+		wire.Field("version", func(v *T) *uint8 { return &f(v).Version }),
+		wire.FieldBE("res_id", func(v *T) *uint16 { return &f(v).ResourceID }),
+	}
+}
+
+// inet is the Header of plumb's own messages.
+var inet = Header{Family: NFPROTO_INET}
+
+// number is what the enumerations of nf_tables.h are in Go.
+type number interface{ ~uint8 | ~uint32 | ~int32 }
+
+// nameOf is n's name, or the number where there is none: what a trace shows.
+func nameOf[N number](n N, names map[N]string) string {
+	if name, ok := names[n]; ok {
+		return name
+	}
+	return strconv.FormatInt(int64(n), 10)
+}
+
+// flagNames are the names of the bits that are set, lowest first and joined by commas; a bit without one is shown as hexadecimal.
+func flagNames[N number](flags N, names ...string) string {
+	var text []byte
+	for bit := 0; flags>>bit != 0 && bit < 32; bit++ {
+		if flags>>bit&1 == 0 {
+			continue
+		}
+		if len(text) > 0 {
+			text = append(text, ',')
+		}
+		if bit < len(names) {
+			text = append(text, names[bit]...)
+		} else {
+			text = strconv.AppendUint(append(text, "0x"...), 1<<bit, 16)
+		}
+	}
+	if len(text) == 0 {
+		return "0"
+	}
+	return string(text)
+}

@@ -1,0 +1,136 @@
+package nat
+
+// The rules of plumb's table. None of them names a container: what changes is elements of the sets that they look into, so that
+// a packet meets as few rules with a thousand containers as with one.
+
+// rules are all rules, in the order of their chains.
+func rules() []Rule {
+	var all []Rule
+	all = append(all, loopbackGuard())
+	for _, f := range []*ipFamily{&ipv4, &ipv6} {
+		all = append(all, f.antispoof(), f.noWayOut())
+	}
+	for _, f := range []*ipFamily{&ipv4, &ipv6} {
+		for _, chain := range []string{chainPrerouting, chainOutput} {
+			all = append(all, f.publishedOnOne(chain), f.publishedOnAll(chain))
+		}
+	}
+	all = append(all, outsideGuard())
+	all = append(all, ipv4.hairpin(), fromLoopback(), ipv4.masquerade())
+	return append(all, ipv6.hairpin(), ipv6.masquerade())
+}
+
+// loopbackGuard is: iifname != "lo" ip daddr 127.0.0.0/8 drop
+//
+// A DNAT in prerouting comes before the martian check and would open 127.0.0.1 to neighbours, and route_localnet on a host
+// end would open it to the container (CVE-2020-8558).
+func loopbackGuard() Rule {
+	return Rule{Chain: chainGuard, Expressions: steps(
+		meta(NFT_META_IIFNAME, NFT_CMP_NEQ, IfName("lo")),
+		ipv4.isFamily(), byteIs(ipv4.dst, 127), []any{verdict(NF_DROP)},
+	)}
+}
+
+// antispoof is: iifgroup 0x706c iifname . ip saddr != @member4 drop
+//
+// At raw priority, so that a forged source makes no connection tracking entry and reaches neither host nor neighbour. In IPv6 neighbour
+// discovery speaks from fe80::/10 and from ::.
+func (f *ipFamily) antispoof() Rule {
+	match := [][]any{meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), f.isFamily()}
+	if f.proto == NFPROTO_IPV6 {
+		match = append(match, notLinkLocal(f.src), []any{f.loadSrc(NFT_REG_1), compare(NFT_CMP_NEQ, make([]byte, 16))})
+	}
+	match = append(match, []any{
+		&Meta{Dest: NFT_REG_1, Key: NFT_META_IIFNAME}, f.loadSrc(NFT_REG_2), // the name takes 16 bytes, all of NFT_REG_1
+		notInSet(f.member), verdict(NF_DROP),
+	})
+	return Rule{Chain: chainGuard, Expressions: steps(match...), UserData: CommentData("forged source")}
+}
+
+// noWayOut is: iifname @internal4 ip saddr . ip daddr != @within4 drop
+//
+// At raw priority, so that it holds for the host's other addresses and for published ports too: what is left is the
+// gateway and the neighbours in the subnet. In IPv6 neighbour discovery goes to fe80::/10 and to multicast of link scope.
+func (f *ipFamily) noWayOut() Rule {
+	match := [][]any{{&Meta{Dest: NFT_REG_1, Key: NFT_META_IIFNAME}, inSet(f.internal)}, f.isFamily()}
+	if f.proto == NFPROTO_IPV6 {
+		linkScope := &Payload{Dest: NFT_REG_1, Base: NFT_PAYLOAD_NETWORK_HEADER, Offset: f.dst, Len: 2}
+		match = append(match, notLinkLocal(f.dst), []any{linkScope, compare(NFT_CMP_NEQ, []byte{0xff, 0x02})})
+	}
+	match = append(match, []any{
+		f.loadSrc(NFT_REG_1), f.loadDst(Register32(f.registers())), notInSet(f.within), verdict(NF_DROP),
+	})
+	return Rule{Chain: chainGuard, Expressions: steps(match...), UserData: CommentData("no way out")}
+}
+
+// publishedOnOne is: fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @publish4h
+func (f *ipFamily) publishedOnOne(chain string) Rule {
+	n := f.registers()
+	key := []any{
+		f.loadDst(NFT_REG_1),
+		&Meta{Dest: Register32(n), Key: NFT_META_L4PROTO}, loadDstPort(Register32(n + 1)),
+	}
+	return Rule{Chain: chain, Expressions: steps(toLocal(), f.isFamily(), key, f.dnat(f.publishHost))}
+}
+
+// publishedOnAll is: fib daddr type local dnat ip to meta l4proto . th dport map @publish4
+func (f *ipFamily) publishedOnAll(chain string) Rule {
+	key := []any{&Meta{Dest: NFT_REG_1, Key: NFT_META_L4PROTO}, loadDstPort(Register32(1))}
+	return Rule{Chain: chain, Expressions: steps(toLocal(), f.isFamily(), key, f.dnat(f.publish))}
+}
+
+// loadDstPort copies the destination port of TCP, UDP, SCTP and DCCP, which all have it at byte 2. For other protocols it is some other
+// bytes, and the protocol is in the key with them.
+func loadDstPort(r Register) *Payload {
+	return &Payload{Dest: r, Base: NFT_PAYLOAD_TRANSPORT_HEADER, Offset: 2, Len: 2}
+}
+
+// dnat sends the connection to the address and port that the map has for the key in register 1.
+func (f *ipFamily) dnat(set string) []any {
+	to := NFT_REG_1
+	return []any{
+		&Lookup{Set: set, Source: NFT_REG_1, Dest: &to},
+		&NAT{Type: NFT_NAT_DNAT, Family: f.proto, AddrMin: NFT_REG_1, ProtoMin: Register32(f.registers()), Flags: natRangeProto},
+	}
+}
+
+// natRangeProto is NF_NAT_RANGE_MAP_IPS and NF_NAT_RANGE_PROTO_SPECIFIED, which the kernel adds where there are registers.
+const natRangeProto NATFlags = 1<<0 | 1<<1
+
+// outsideGuard is: oifgroup 0x706c iifgroup != 0x706c ct state ! established,related ct status ! dnat drop
+//
+// What is not published is not reached from outside; what the host itself sends never comes by here. It is in forward and not at
+// raw priority since connection tracking has to have seen the packet, and by the outgoing link and not by the subnet so
+// that it concerns containers alone.
+func outsideGuard() Rule {
+	return Rule{Chain: chainForward, UserData: CommentData("not published"), Expressions: steps(
+		meta(NFT_META_OIFGROUP, NFT_CMP_EQ, Host32(Group)),
+		meta(NFT_META_IIFGROUP, NFT_CMP_NEQ, Host32(Group)),
+		noneOf(NFT_CT_STATE, ctStateEstablished|ctStateRelated),
+		noneOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_DROP)},
+	)}
+}
+
+// hairpin is: oifname . ip saddr @member4 masquerade
+//
+// A container that asks for a port published by itself would otherwise be answered from its own address, and not know the answer.
+func (f *ipFamily) hairpin() Rule {
+	key := []any{&Meta{Dest: NFT_REG_1, Key: NFT_META_OIFNAME}, f.loadSrc(NFT_REG_2), inSet(f.member), &Masq{}}
+	return Rule{Chain: chainPostrouting, Expressions: steps(f.isFamily(), key), UserData: CommentData("hairpin")}
+}
+
+// fromLoopback is: oifgroup 0x706c ip saddr 127.0.0.0/8 masquerade
+//
+// The host asks 127.0.0.1 for a published port: the container could not answer that address.
+func fromLoopback() Rule {
+	return Rule{Chain: chainPostrouting, Expressions: steps(
+		meta(NFT_META_OIFGROUP, NFT_CMP_EQ, Host32(Group)),
+		ipv4.isFamily(), byteIs(ipv4.src, 127), []any{&Masq{}},
+	)}
+}
+
+// masquerade is: ip saddr @nets4 ip daddr != @nets4 masquerade
+func (f *ipFamily) masquerade() Rule {
+	return Rule{Chain: chainPostrouting, Expressions: steps(f.isFamily(),
+		[]any{f.loadSrc(NFT_REG_1), inSet(f.nets), f.loadDst(NFT_REG_1), notInSet(f.nets), &Masq{}})}
+}

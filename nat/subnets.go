@@ -1,0 +1,129 @@
+package nat
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/rtnl/wire"
+)
+
+// A subnet is shared by its containers, so none of them takes it along when it goes. It stays in nets4 until the table goes, or
+// until somebody wants a subnet that overlaps it.
+
+// A span is the addresses of an interval, both ends included.
+type span struct{ first, last netip.Addr }
+
+// removeUnusedSubnets removes the subnets that overlap p and in which no address is leased. It reports whether there
+// were any, or whether that could not be told because something changed meanwhile.
+func (c *Conn) removeUnusedSubnets(p netip.Prefix) (removed bool, err error) {
+	f := familyOf(p.Addr())
+	gen, err := c.GenID()
+	if err != nil {
+		return false, err
+	}
+	requests, err := c.unusedSubnets(f, p)
+	if err != nil || len(requests) == 0 {
+		return false, err
+	}
+	err = c.BatchAt(gen, requests...)
+	if errors.Is(err, ErrStale) || errors.Is(err, unix.ENOENT) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("remove subnets that nobody uses: %w", err)
+	}
+	return true, nil
+}
+
+// unusedSubnets are the requests that remove them, from nets4 and from within4.
+func (c *Conn) unusedSubnets(f *ipFamily, p netip.Prefix) ([]wire.Request, error) {
+	elements, err := c.Elements(NFPROTO_INET, TableName, f.nets)
+	if err != nil {
+		return nil, err
+	}
+	within, err := c.Elements(NFPROTO_INET, TableName, f.within)
+	if err != nil {
+		return nil, err
+	}
+	leases, err := c.Leases()
+	if err != nil {
+		return nil, err
+	}
+	first, last := bounds(p)
+	unused := func(s span) bool {
+		overlaps := !s.last.Less(first) && !last.Less(s.first)
+		return overlaps && !slices.ContainsFunc(leases, func(l Lease) bool {
+			return !l.Addr.Less(s.first) && !s.last.Less(l.Addr) // Less also orders by family: another's is outside
+		})
+	}
+	var requests []wire.Request
+	remove := func(set string, es ...Element) {
+		requests = append(requests, DelElements(&ElementList{Header: inet, Table: TableName, Set: set, Elements: es}))
+	}
+	for _, s := range spans(elements) {
+		if unused(s) {
+			remove(f.nets, s.elements()...)
+		}
+	}
+	for _, e := range within {
+		if s, ok := squareOf(e, f); ok && unused(s) {
+			remove(f.within, Element{Key: e.Key, KeyEnd: e.KeyEnd})
+		}
+	}
+	return requests, nil
+}
+
+// spans are the intervals of a set of intervals. The kernel lists them in any order: each begins with a key, and ends
+// before the next key that is flagged so.
+func spans(elements []Element) []span {
+	elements = slices.Clone(elements)
+	elements = slices.DeleteFunc(elements, func(e Element) bool { return e.Key == nil || !addrOf(e.Key.Value).IsValid() })
+	slices.SortFunc(elements, func(a, b Element) int {
+		if c := addrOf(a.Key.Value).Compare(addrOf(b.Key.Value)); c != 0 {
+			return c
+		}
+		return int(b.Flags&NFT_SET_ELEM_INTERVAL_END) - int(a.Flags&NFT_SET_ELEM_INTERVAL_END) // one ends where the next begins
+	})
+	var all []span
+	open := false
+	for _, e := range elements {
+		at := addrOf(e.Key.Value)
+		ends := e.Flags&NFT_SET_ELEM_INTERVAL_END != 0
+		if open && ends {
+			all[len(all)-1].last = at.Prev()
+		}
+		if !ends {
+			all = append(all, span{at, lastOf(at)})
+		}
+		open = !ends
+	}
+	return all
+}
+
+// lastOf is the last address of a's family, where an interval ends that has no end.
+func lastOf(a netip.Addr) netip.Addr {
+	_, last := bounds(netip.PrefixFrom(a, 0))
+	return last
+}
+
+// elements are the span as interval makes it of a prefix.
+func (s span) elements() []Element {
+	elements := []Element{{Key: &Data{Value: s.first.AsSlice()}}}
+	if end := s.last.Next(); end.IsValid() {
+		elements = append(elements, Element{Key: &Data{Value: end.AsSlice()}, Flags: NFT_SET_ELEM_INTERVAL_END})
+	}
+	return elements
+}
+
+// squareOf is the subnet of an element that square made.
+func squareOf(e Element, f *ipFamily) (span, bool) {
+	n := int(f.addrLen)
+	if e.Key == nil || e.KeyEnd == nil || len(e.Key.Value) < n || len(e.KeyEnd.Value) < n {
+		return span{}, false
+	}
+	return span{addrOf(e.Key.Value[:n]), addrOf(e.KeyEnd.Value[:n])}, true
+}

@@ -1,0 +1,105 @@
+package nat
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// User data is what the kernel keeps for user space and does not look at (NFT_USERDATA_MAXLEN: 256 bytes). All tools agree
+// with libnftnl (include/libnftnl/udata.h) on its shape: one byte of type, one of length, and the value, again and again.
+
+// UserData is the user data of a table, chain, rule, set or element.
+type UserData []byte
+
+// maxComment is the most bytes that a comment has, without its NUL: NFTNL_UDATA_COMMENT_MAXLEN is 128 with it.
+const maxComment = 127
+
+// The types: enum nftnl_udata_set_types. In tables, chains, rules and elements type 0 is the comment.
+const (
+	udataComment          = 0
+	udataSetKeyByteOrder  = 0
+	udataSetDataByteOrder = 1
+	udataSetComment       = 7
+)
+
+// Byte orders in a set's user data: enum byteorder of nft, include/datatype.h.
+const (
+	orderHost = 1 // interface names, marks
+	orderBig  = 2 // addresses, ports
+)
+
+// CommentData is the user data of a table, chain, rule or element with a comment: nil for "". What is beyond 127 bytes is
+// cut off.
+func CommentData(text string) UserData {
+	if text == "" {
+		return nil
+	}
+	return appendText(make(UserData, 0, len(text)+3), udataComment, text)
+}
+
+func appendText(b UserData, typ byte, text string) UserData {
+	text = cut(text, maxComment)
+	b = append(b, typ, byte(len(text)+1))
+	b = append(b, text...)
+	return append(b, 0)
+}
+
+// cut is the longest beginning of text that has at most n bytes and ends between two characters.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "")
+}
+
+// setUserData is what nft needs to print a set: the byte order of its key and of its data (0: none), and a comment.
+func setUserData(key, data uint32, comment string) UserData {
+	var b UserData
+	if key != 0 {
+		b = append(b, udataSetKeyByteOrder, 4)
+		b = binary.NativeEndian.AppendUint32(b, key)
+	}
+	if data != 0 {
+		b = append(b, udataSetDataByteOrder, 4)
+		b = binary.NativeEndian.AppendUint32(b, data)
+	}
+	if comment != "" {
+		b = appendText(b, udataSetComment, comment)
+	}
+	return b
+}
+
+// find is the value of the first entry of a type; nil where there is none.
+func (u UserData) find(typ byte) []byte {
+	for len(u) >= 2 && len(u) >= 2+int(u[1]) {
+		value := u[2 : 2+u[1]]
+		if u[0] == typ {
+			return value
+		}
+		u = u[2+len(value):]
+	}
+	return nil
+}
+
+// Comment is the comment of a table, chain, rule or element.
+func (u UserData) Comment() string { return strings.TrimSuffix(string(u.find(udataComment)), "\x00") }
+
+// SetComment is the comment of a set.
+func (u UserData) SetComment() string {
+	return strings.TrimSuffix(string(u.find(udataSetComment)), "\x00")
+}
+
+// String shows the entries: "0:\"web\\x00\"".
+func (u UserData) String() string {
+	var b strings.Builder
+	for rest := u; len(rest) > 0; {
+		if len(rest) < 2 || len(rest) < 2+int(rest[1]) {
+			fmt.Fprintf(&b, "%#x", []byte(rest))
+			break
+		}
+		fmt.Fprintf(&b, "%d:%q ", rest[0], rest[2:2+rest[1]])
+		rest = rest[2+int(rest[1]):]
+	}
+	return strings.TrimSuffix(b.String(), " ")
+}
