@@ -1,0 +1,52 @@
+package ping_test
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container/netns"
+	"plumb/test/lab"
+)
+
+func TestMain(m *testing.M) { lab.Main(m) }
+
+// newHost is a namespace with lo up. Ping sockets are open to its group 0 or, with raw, to no group.
+func newHost(t testing.TB, raw bool) *netns.NS {
+	t.Helper()
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	if err := ns.Do(loopbackUp); err != nil {
+		t.Fatal(err)
+	}
+	groups := "0 0"
+	if raw {
+		groups = "1 0"
+	}
+	set(t, ns, "net.ipv4.ping_group_range", groups)
+	return ns
+}
+
+func set(t testing.TB, ns *netns.NS, sysctl, value string) {
+	t.Helper()
+	if err := ns.WriteSysctl(sysctl, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	req, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	req.SetUint16(unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
+}
