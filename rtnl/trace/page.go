@@ -18,8 +18,8 @@ type page struct {
 	short     bool
 	since     time.Duration
 	namespace string
-	batch     string // the bracket of a transaction
-	gutter    string // its continuation, on the lines below the head
+	bracket   string // of a transaction, before the head: two characters
+	gutter    string // and before the lines below it
 }
 
 // Colours, as ANSI terminals know them (ECMA-48, SGR).
@@ -41,18 +41,17 @@ func (p *page) paint(sgr, s string) string {
 // tenths of one.
 func (p *page) head(arrow, what, rest string) {
 	ms := fmt.Sprintf("%10.3f ms", float64(p.since.Nanoseconds())/1e6)
-	fmt.Fprintf(p, "%s  %s %s %s%s%s\n", p.paint(dim, ms), clean(p.namespace), arrow, p.batch, what, rest)
+	fmt.Fprintf(p, "%s %s%s %s %s%s\n", p.paint(dim, ms), p.bracket, clean(p.namespace), arrow, what, rest)
 }
 
 // line writes a line below the head. The mark takes the place of the last of the indentation.
 func (p *page) line(depth int, mark, s string) {
-	const margin = "                 " // under the namespace's name
-	p.WriteString(margin + p.gutter)
+	const margin = 14                 // where the bracket stands
 	width := 4 * (min(depth, 16) + 1) // whatever nests deeper than this was made to
 	if mark != "" {
 		width -= 2
 	}
-	p.WriteString(strings.Repeat(" ", width-2) + mark + s + "\n")
+	p.WriteString(strings.Repeat(" ", margin) + p.gutter + strings.Repeat(" ", width) + mark + s + "\n")
 }
 
 // nodes writes the fields of a fixed struct on one line, and each attribute on its own.
@@ -101,7 +100,13 @@ func flags(names []string) string {
 
 // cut shortens what no one reads to its end, such as statistics in hexadecimal.
 func cut(s string) string {
-	const most = 260 // IFLA_IFALIAS, the longest text that means something, has 255 bytes
+	const (
+		most    = 260      // characters; IFLA_IFALIAS, the longest text that means something, has 255 bytes
+		mostHex = 2 + 2*32 // characters, for 32 bytes
+	)
+	if digits, isHex := strings.CutPrefix(s, "0x"); isHex && len(s) > mostHex {
+		return s[:mostHex] + "… (" + strconv.Itoa(len(digits)/2) + " bytes)"
+	}
 	if len(s) <= most {
 		return s
 	}

@@ -43,7 +43,7 @@ func (t *text) Trace(e wire.Event) {
 	if t.options.Start.IsZero() {
 		t.options.Start = e.Time
 	}
-	p := &page{color: t.options.Color, short: t.short}
+	p := &page{color: t.options.Color, short: t.short, bracket: "  ", gutter: "  "}
 	t.write(p, e)
 	_, _ = io.WriteString(t.w, p.String())
 }
@@ -64,25 +64,24 @@ func (t *text) write(p *page, e wire.Event) {
 		p.unreadable(e, err.Error())
 		return
 	}
-	p.batch = t.batch(e, view.Name)
+	p.bracket, p.gutter = t.brackets(e, view.Name)
 	p.message(e, view)
 }
 
-// batch brackets what is sent from nfnetlink's NFNL_MSG_BATCH_BEGIN to its NFNL_MSG_BATCH_END: one transaction.
-func (t *text) batch(e wire.Event, name string) string {
+// brackets join what is sent from nfnetlink's NFNL_MSG_BATCH_BEGIN to its NFNL_MSG_BATCH_END: one transaction.
+func (t *text) brackets(e wire.Event, name string) (head, below string) {
 	switch {
 	case !e.Sent:
-		return ""
 	case strings.HasSuffix(name, "_BATCH_BEGIN"):
 		t.open[e.Namespace] = true
-		return "┌ "
+		return "┌ ", "│ "
 	case strings.HasSuffix(name, "_BATCH_END"):
 		delete(t.open, e.Namespace)
-		return "└ "
+		return "└ ", "  "
 	case t.open[e.Namespace]:
-		return "│ "
+		return "│ ", "│ "
 	}
-	return ""
+	return "  ", "  "
 }
 
 // message writes a message that was sent or received.
@@ -91,11 +90,6 @@ func (p *page) message(e wire.Event, v wire.View) {
 	p.head(arrow(e.Sent), head, purpose(e)+p.outcome(e, v))
 	if p.short {
 		return
-	}
-	if p.batch != "" && !strings.HasPrefix(p.batch, "└") {
-		p.gutter = "│ "
-	} else if p.batch != "" {
-		p.gutter = "  "
 	}
 	switch {
 	case e.Err != nil:

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"strconv"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -39,15 +41,29 @@ var ackTable = Table[extendedAck]{
 
 // policy is what the kernel accepts of the attribute at fault: enum netlink_policy_type_attr, linux/netlink.h.
 type policy struct {
-	Type                 uint32 // enum netlink_attribute_type
+	Type                 attrKind
 	MinSigned, MaxSigned int64
 	Min, Max             uint64
 	MinLength, MaxLength uint32 // bytes
 	Mask                 uint64
 }
 
+// attrKind is enum netlink_attribute_type, linux/netlink.h.
+type attrKind uint32
+
+func (k attrKind) String() string {
+	kinds := [...]string{
+		"INVALID", "FLAG", "U8", "U16", "U32", "U64", "S8", "S16", "S32", "S64", "BINARY", "STRING", "NUL_STRING",
+		"NESTED", "NESTED_ARRAY", "BITFIELD32", "SINT", "UINT",
+	}
+	if int64(k) < int64(len(kinds)) {
+		return "NL_ATTR_TYPE_" + kinds[k]
+	}
+	return strconv.FormatUint(uint64(k), 10)
+}
+
 var policyTable = Table[policy]{
-	U32(1, "NL_POLICY_TYPE_ATTR_TYPE", func(p *policy) *uint32 { return &p.Type }),
+	U32(1, "NL_POLICY_TYPE_ATTR_TYPE", func(p *policy) *attrKind { return &p.Type }),
 	U64(2, "NL_POLICY_TYPE_ATTR_MIN_VALUE_S", func(p *policy) *int64 { return &p.MinSigned }),
 	U64(3, "NL_POLICY_TYPE_ATTR_MAX_VALUE_S", func(p *policy) *int64 { return &p.MaxSigned }),
 	U64(4, "NL_POLICY_TYPE_ATTR_MIN_VALUE_U", func(p *policy) *uint64 { return &p.Min }),

@@ -1,0 +1,291 @@
+package trace
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"plumb/rtnl/wire"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// A little of rtnetlink and of nftables, so that the golden files change with this package alone.
+type link struct {
+	Family uint8
+	Index  uint32
+	Name   string
+	MTU    uint32
+	Info   *info
+	Stats  []byte
+}
+
+type info struct{ Kind string }
+
+var infoTable = wire.Table[info]{wire.String(1, "IFLA_INFO_KIND", func(i *info) *string { return &i.Kind })}
+
+var linkTable = wire.Table[link]{
+	wire.Field("ifi_family", func(l *link) *uint8 { return &l.Family }),
+	wire.Pad[link](3),
+	wire.Field("ifi_index", func(l *link) *uint32 { return &l.Index }),
+	wire.String(3, "IFLA_IFNAME", func(l *link) *string { return &l.Name }),
+	wire.U32(4, "IFLA_MTU", func(l *link) *uint32 { return &l.MTU }),
+	wire.Bytes(23, "IFLA_STATS64", func(l *link) *[]byte { return &l.Stats }),
+	wire.Nest(18, "IFLA_LINKINFO", func(l *link) **info { return &l.Info }, &infoTable),
+}
+
+func messages() map[uint16]*wire.Message[link] {
+	byType := map[uint16]*wire.Message[link]{}
+	for typ, name := range map[uint16]string{
+		16: "RTM_NEWLINK", 17: "RTM_DELLINK", 18: "RTM_GETLINK", 19: "RTM_SETLINK",
+		100: "NFNL_MSG_BATCH_BEGIN", 101: "NFNL_MSG_BATCH_END", 102: "NFT_MSG_DELTABLE",
+	} {
+		byType[typ] = &wire.Message[link]{Type: typ, Name: name, Body: &linkTable}
+	}
+	return byType
+}
+
+// kernel answers what is sent to it with one datagram of a script, if there is one left.
+type kernel struct {
+	script [][]byte
+	queue  [][]byte
+}
+
+func (k *kernel) Send([]byte) error {
+	if len(k.script) > 0 {
+		k.queue, k.script = k.script[:1], k.script[1:]
+	}
+	return nil
+}
+
+func (k *kernel) Receive(b []byte, _ bool) (int, error) {
+	if len(k.queue) == 0 {
+		return 0, unix.EAGAIN
+	}
+	n := copy(b, k.queue[0])
+	k.queue = k.queue[1:]
+	return n, nil
+}
+
+func (k *kernel) Join(uint32) error               { return nil }
+func (k *kernel) Grow(int) error                  { return nil }
+func (k *kernel) SetReadDeadline(time.Time) error { return nil }
+func (k *kernel) Close() error                    { return nil }
+
+// An answer is struct nlmsgerr and the extended ACK, as a table: the kernel's side of what wire decodes.
+type answer struct {
+	Errno       int32
+	Len         uint32
+	Type, Flags uint16
+	Seq, Port   uint32
+	Msg         string
+	Offset      uint32
+	Policy      *maxLength
+}
+
+type maxLength struct{ Type, Max uint32 }
+
+var answerTable = wire.Table[answer]{
+	wire.Field("error", func(a *answer) *int32 { return &a.Errno }),
+	wire.Field("nlmsg_len", func(a *answer) *uint32 { return &a.Len }),
+	wire.Field("nlmsg_type", func(a *answer) *uint16 { return &a.Type }),
+	wire.Field("nlmsg_flags", func(a *answer) *uint16 { return &a.Flags }),
+	wire.Field("nlmsg_seq", func(a *answer) *uint32 { return &a.Seq }),
+	wire.Field("nlmsg_pid", func(a *answer) *uint32 { return &a.Port }),
+	wire.String(1, "NLMSGERR_ATTR_MSG", func(a *answer) *string { return &a.Msg }),
+	wire.U32(2, "NLMSGERR_ATTR_OFFS", func(a *answer) *uint32 { return &a.Offset }),
+	wire.Nest(4, "NLMSGERR_ATTR_POLICY", func(a *answer) **maxLength { return &a.Policy }, &wire.Table[maxLength]{
+		wire.U32(1, "TYPE", func(m *maxLength) *uint32 { return &m.Type }),
+		wire.U32(7, "MAX_LENGTH", func(m *maxLength) *uint32 { return &m.Max }),
+	}),
+}
+
+// answered is an NLMSG_ERROR: NLM_F_CAPPED, and NLM_F_ACK_TLVS where there is something to say.
+func answered(t testing.TB, seq uint32, a answer) []byte {
+	t.Helper()
+	flags := netlink.Capped
+	if a.Msg != "" {
+		flags |= netlink.AcknowledgeTLVs
+	}
+	a.Len, a.Seq = 16, seq
+	return encode(t, &wire.Message[answer]{Type: uint16(netlink.Error), Body: &answerTable}, flags, &a, seq)
+}
+
+func encode[T any](t testing.TB, m *wire.Message[T], flags netlink.HeaderFlags, v *T, seq uint32) []byte {
+	t.Helper()
+	r := m.New(0, v, "")
+	r.Flags = flags
+	b, err := r.Encode(seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// A clock replaces an event's times: each is 100 µs after the one before.
+type clock struct {
+	wire.Tracer
+	now time.Time
+}
+
+func (c *clock) Trace(e wire.Event) {
+	c.now = c.now.Add(100 * time.Microsecond)
+	if e.Latency > 0 {
+		e.Latency = 42 * time.Microsecond
+	}
+	e.Time = c.now
+	c.Tracer.Trace(e)
+}
+
+// play sends some groups of messages, refused and not, with a tracer.
+func play(t *testing.T, tracer wire.Tracer) {
+	t.Helper()
+	m := messages()
+	script := [][]byte{
+		bytes.Join([][]byte{
+			answered(t, 1, answer{}),
+			answered(t, 2, answer{Errno: -int32(unix.EOPNOTSUPP), Type: 16, Msg: "veth not supported by this kernel", Offset: 48}),
+			answered(t, 3, answer{Errno: -int32(unix.ERANGE), Type: 16, Msg: "Attribute failed policy validation", Offset: 24, Policy: &maxLength{11, 15}}),
+			answered(t, 4, answer{Errno: -int32(unix.ENODEV), Type: 17}),
+		}, nil),
+		bytes.Join([][]byte{
+			encode(t, m[16], netlink.Multi, &link{Index: 1, Name: "lo", MTU: 65536, Stats: make([]byte, 192)}, 5),
+			encode(t, m[16], netlink.Multi, &link{Index: 2, Name: "evil\x1b[2J\n"}, 5),
+			encode(t, &wire.Message[struct{}]{Type: 99, Body: &wire.Table[struct{}]{wire.Pad[struct{}](5)}}, netlink.Multi, &struct{}{}, 5),
+			encode(t, &wire.Message[struct{}]{Type: uint16(netlink.Done), Body: &wire.Table[struct{}]{wire.Pad[struct{}](4)}}, netlink.Multi, &struct{}{}, 5),
+		}, nil),
+		answered(t, 7, answer{Msg: "a warning"}),
+	}
+	protocol := &wire.Protocol{Name: "NETLINK_TEST", Lookup: func(typ uint16) (wire.Info, bool) {
+		if m[typ] == nil {
+			return wire.Info{}, false
+		}
+		return m[typ].Info(), true
+	}}
+	c, err := wire.Dial(wire.Config{Protocol: protocol, Namespace: "host", Tracer: tracer, Transport: &kernel{script: script}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const add = netlink.Acknowledge | netlink.Create | netlink.Excl
+	err = c.Do(
+		m[16].New(add, &link{Index: 7, Name: "pl-web", Info: &info{"veth"}}, "create pl-web"),
+		m[16].New(add, &link{Name: "pl-db", Info: &info{"veth"}}, "create pl-db"),
+		m[19].New(netlink.Acknowledge|netlink.Replace, &link{Name: "a-name-that-is-too-long"}, "rename pl-web"),
+		m[17].New(netlink.Acknowledge, &link{Index: 9}, "delete the old pair"))
+	if len(wire.Refusals(err)) != 3 {
+		t.Fatalf("got %v, want three refusals", err)
+	}
+	wire.Step(tracer, "host", "setns web", time.Now().Add(-time.Millisecond), nil)
+	if links, err := wire.Dump(c, m[18].New(0, &link{}, "list links"), m[16]); len(links) != 2 || err != nil {
+		t.Fatalf("got %v, %v; want two links", links, err)
+	}
+	wire.Step(tracer, "web", "sysctl net.ipv4.ip_forward=1", time.Now().Add(-time.Millisecond), unix.EROFS)
+	if err := c.Do(m[100].New(0, &link{}, "a transaction"),
+		m[102].New(netlink.Acknowledge|0x100, &link{Index: 3}, "delete the table"),
+		m[101].New(0, &link{}, "")); err != nil {
+		t.Fatal(err)
+	}
+	tracer.Trace(wire.Event{Namespace: "host", Message: []byte{1, 2, 3}, Protocol: protocol})
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for name, tracer := range map[string]func(b *bytes.Buffer) wire.Tracer{
+		"text":  func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{}) },
+		"short": func(b *bytes.Buffer) wire.Tracer { return Short(b, Options{}) },
+		"color": func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{Color: true}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got bytes.Buffer
+			play(t, &clock{tracer(&got), time.Unix(0, 0)})
+			file := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("not as in %s (-want +got); -update writes it anew:\n%s", file, diff)
+			}
+			if name != "color" && strings.ContainsRune(got.String(), '\x1b') {
+				t.Error("an escape sequence in a trace without colour")
+			}
+		})
+	}
+}
+
+// lines fails the test when a Write is not a whole number of lines.
+type lines struct {
+	t      *testing.T
+	events int
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	if l.events++; len(b) == 0 || b[len(b)-1] != '\n' {
+		l.t.Errorf("written in pieces: %q", b)
+	}
+	return len(b), nil
+}
+
+func TestConcurrently(t *testing.T) {
+	t.Parallel()
+	w := &lines{t: t}
+	tracer := Text(w, Options{})
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 100 {
+				wire.Step(tracer, "host", "step", time.Now(), nil)
+			}
+		})
+	}
+	group.Wait()
+	if w.events != 800 {
+		t.Errorf("%d events in 800 were written", w.events)
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestBrokenWriter(t *testing.T) {
+	t.Parallel()
+	play(t, Text(broken{}, Options{}))
+}
+
+// Whatever a message is, its trace is lines of printable text.
+func FuzzText(f *testing.F) {
+	m := messages()
+	f.Add(encode(f, m[16], 5, &link{Name: "lo", Info: &info{"veth"}, Stats: []byte{1}}, 1), 24)
+	f.Add(answered(f, 1, answer{Errno: -22, Msg: "no"}), 0)
+	f.Add([]byte("no message"), 20)
+	protocol := &wire.Protocol{Lookup: func(typ uint16) (wire.Info, bool) { return m[16].Info(), typ == 16 }}
+	f.Fuzz(func(t *testing.T, b []byte, offset int) {
+		var w bytes.Buffer
+		for _, tracer := range []wire.Tracer{Text(&w, Options{}), Short(&w, Options{})} {
+			tracer.Trace(wire.Event{Protocol: protocol, Message: b, Namespace: string(b), Purpose: string(b)})
+			tracer.Trace(wire.Event{Protocol: protocol, Message: b, Err: &wire.Error{Op: "x", Sent: b, Offset: offset}})
+		}
+		for _, r := range w.String() {
+			if r != '\n' && r < ' ' || r == 0x7f {
+				t.Fatalf("a control character %q in %q", r, w.String())
+			}
+		}
+	})
+}
