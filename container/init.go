@@ -22,6 +22,9 @@ const initName = "plumb: container init"
 // It returns at once unless this process is a container's first process before its command runs; then it builds the container and
 // becomes the command.
 func Init() {
+	if isReaper() {
+		os.Exit(reap(os.Args[1], os.Args[2:]))
+	}
 	if len(os.Args) != 1 || os.Args[0] != initName || !startedByUs() {
 		return
 	}
@@ -235,11 +238,15 @@ func (p *initProcess) exec() error {
 	if err != nil {
 		return err
 	}
+	file, args := command, p.spec.Args
+	if p.spec.Init {
+		file, args = "/proc/self/exe", append([]string{reaperName, command}, args...)
+	}
 	if err := closeOnExecAbove(2); err != nil {
 		return err
 	}
 	if err := json.NewEncoder(os.NewFile(socketFD, "parent")).Encode(initReport{Exec: true}); err != nil {
 		return err
 	}
-	return explainExec(command, unix.Exec(command, p.spec.Args, env))
+	return explainExec(command, unix.Exec(file, args, env))
 }

@@ -8,10 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -28,6 +25,7 @@ type ProcessSpec struct {
 	Stdin    *os.File // nil is /dev/null, as for the two others
 	Stdout   *os.File
 	Stderr   *os.File
+	Init     bool      // a small PID 1 of plumb's reaps orphans, passes signals on, and makes ^C end a command that does not care
 	NetNS    *netns.NS // nil: a new one. It stays the caller's, and is needed only until StartProcess returns
 }
 
@@ -99,126 +97,10 @@ func checkRootfs(dir string) (string, error) {
 	return abs, nil
 }
 
-// own clones the process and waits for it, on one thread: the kernel sends the parent-death signal when the *thread* that cloned
-// ends (PR_SET_PDEATHSIG(2const)), and Go may end any thread but a locked goroutine's.
-func (p *Process) own(spec ProcessSpec, started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	exe, err := openSelf()
-	if err != nil {
-		started <- err
-		return
-	}
-	err = p.clone(spec, exe)
-	started <- err
-	if err != nil {
-		unix.Close(exe)
-		return
-	}
-	state, err := p.process.Wait()
-	if p.terminal != nil {
-		err = errors.Join(err, p.terminal.takeBack())
-	}
-	p.status, p.err = exitStatus(state), err
-	p.netns.Close()
-	if p.pidfd >= 0 {
-		unix.Close(p.pidfd)
-	}
-	close(p.done)
-	// After done, since the last descriptor of a mount waits for an RCU grace period.
-	unix.Close(exe)
-}
-
-func exitStatus(state *os.ProcessState) int {
-	if state == nil {
-		return 125
-	}
-	status := state.Sys().(syscall.WaitStatus)
-	if status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return status.ExitStatus()
-}
-
-// clone starts the process: this program again, whose main calls Init. It opens all that must be closed when the process ends.
-func (p *Process) clone(spec ProcessSpec, exe int) error {
-	ours, theirs, err := socketPair()
-	if err != nil {
-		return err
-	}
-	defer theirs.Close()
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err == nil {
-		defer null.Close()
-	} // Without a /dev (an empty chroot) a stream that is not given is closed.
-	attr := &os.ProcAttr{
-		Env:   []string{},
-		Files: []*os.File{orNull(spec.Stdin, null), orNull(spec.Stdout, null), orNull(spec.Stderr, null), theirs},
-		Sys: &syscall.SysProcAttr{
-			Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWCGROUP,
-			Pdeathsig:  unix.SIGKILL,
-			PidFD:      &p.pidfd,
-			// A process group of its own: kill(0, …) inside would otherwise signal ours, which is the host's.
-			Setpgid: true,
-		},
-	}
-	if spec.NetNS == nil {
-		attr.Sys.Cloneflags |= unix.CLONE_NEWNET
-	} else {
-		file, err := dupFile(spec.NetNS.FD())
-		if err != nil {
-			ours.Close()
-			return err
-		}
-		defer file.Close()
-		attr.Files = append(attr.Files, file)
-	}
-	p.process, err = os.StartProcess("/proc/self/fd/"+strconv.Itoa(exe), []string{initName}, attr)
-	if err != nil {
-		ours.Close()
-		return explainClone(err)
-	}
-	p.socket, p.reports = ours, json.NewDecoder(ours)
-	err = p.openNetNS(spec)
-	if p.terminal = openTerminal(spec.Stdin); err == nil && p.terminal != nil {
-		err = p.terminal.giveTo(p.process.Pid)
-	}
-	if err != nil {
-		p.abandon()
-	}
-	return err
-}
-
-// openNetNS opens what the end of the process closes. Without a pidfd (Linux before 5.3) the pid is still good: nobody has waited for it.
-func (p *Process) openNetNS(spec ProcessSpec) (err error) {
-	switch {
-	case spec.NetNS != nil:
-		p.netns, err = netns.FromPath("/proc/thread-self/fd/" + strconv.Itoa(spec.NetNS.FD()))
-	case p.pidfd >= 0:
-		p.netns, err = netns.FromPidfd(p.pidfd)
-	default:
-		p.netns, err = netns.FromPID(p.process.Pid)
-	}
-	return err
-}
-
-// abandon ends a process that cannot be used, and closes what the end of a good one closes.
-func (p *Process) abandon() {
-	p.process.Kill()
-	p.process.Wait()
-	p.socket.Close()
-	if p.netns != nil {
-		p.netns.Close()
-	}
-	if p.pidfd >= 0 {
-		unix.Close(p.pidfd)
-	}
-}
-
 // introduce tells the process what it is to become.
 func (p *Process) introduce(spec ProcessSpec) error {
 	err := json.NewEncoder(p.socket).Encode(initSpec{
-		Args: spec.Args, Env: spec.Env, Dir: spec.Dir, Hostname: spec.Hostname, Rootfs: spec.Rootfs,
+		Args: spec.Args, Env: spec.Env, Dir: spec.Dir, Hostname: spec.Hostname, Rootfs: spec.Rootfs, Init: spec.Init,
 		NetNS: spec.NetNS != nil, Terminal: isTerminal(spec.Stdin),
 	})
 	if err != nil && !errors.Is(err, unix.EPIPE) { // EPIPE: it has ended, and has said why
@@ -290,40 +172,4 @@ func (p *Process) Wait() (status int, err error) {
 	p.socket.Close()
 	p.releasing.Unlock()
 	return p.status, p.err
-}
-
-func orNull(file, null *os.File) *os.File {
-	if file == nil {
-		return null
-	}
-	return file
-}
-
-func dupFile(fd int) (*os.File, error) {
-	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("duplicate descriptor %d: %w", fd, err)
-	}
-	return os.NewFile(uintptr(dup), "netns"), nil
-}
-
-func socketPair() (ours, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make a socket pair: %w", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "container"), os.NewFile(uintptr(fds[1]), "container"), nil
-}
-
-// explainClone says what to do about a clone that was refused. See clone(2), EPERM and ENOSPC.
-func explainClone(err error) error {
-	switch {
-	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("%w: new namespaces need root, CAP_SYS_ADMIN or a user namespace (as a normal user: unshare -Urn plumb run …)", err)
-	case errors.Is(err, unix.ENOSPC):
-		return fmt.Errorf("%w: a limit below /proc/sys/user (max_*_namespaces) is reached", err)
-	case errors.Is(err, unix.EINVAL):
-		return fmt.Errorf("%w: this kernel lacks one of the mount, pid, UTS, IPC, cgroup and network namespaces (CONFIG_NAMESPACES)", err)
-	}
-	return err
 }

@@ -21,6 +21,7 @@ type initSpec struct {
 	Dir      string
 	Hostname string
 	Rootfs   string
+	Init     bool // see ProcessSpec
 	NetNS    bool // descriptor netnsFD is the network namespace to enter
 	Terminal bool // stdin is a terminal
 }
@@ -88,5 +89,9 @@ func (r initReport) error() *StartError {
 // reportOf makes the message of an error in the child.
 func reportOf(stage string, err error) initReport {
 	errno, _ := errnoOf(err)
-	return initReport{Stage: stage, Text: fmt.Sprint(err), Errno: errno}
+	text := fmt.Sprint(err)
+	if errno == unix.ENOSYS {
+		text += ": containers need Linux 5.12 or later (mount_setattr)"
+	}
+	return initReport{Stage: stage, Text: text, Errno: errno}
 }

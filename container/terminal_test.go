@@ -36,9 +36,11 @@ func openPTY(t *testing.T) (master, slave *os.File) {
 	return master, slave
 }
 
-// runOnTerminal runs $SCRIPT on the terminal and says afterwards whether the terminal is ours again.
+// runOnTerminal runs $SCRIPT (under a reaper if it begins with #init) on the terminal and says afterwards whether the terminal is ours again.
 func runOnTerminal() int {
-	status := runHere(sh(os.Getenv("SCRIPT")))
+	spec := sh(os.Getenv("SCRIPT"))
+	spec.Init = strings.HasPrefix(spec.Args[2], "#init")
+	status := runHere(spec)
 	group, err := unix.IoctlGetInt(0, unix.TIOCGPGRP)
 	fmt.Println("status", status, "back", err == nil && group == unix.Getpgrp())
 	return 0
