@@ -39,9 +39,8 @@ func (p *Process) own(spec ProcessSpec, started chan<- error) {
 	if p.pidfd >= 0 {
 		unix.Close(p.pidfd)
 	}
-	close(p.done)
-	// After done, since the last descriptor of a mount waits for an RCU grace period.
 	unix.Close(exe)
+	close(p.done)
 }
 
 func exitStatus(state *os.ProcessState) int {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -273,5 +274,41 @@ func BenchmarkRun(b *testing.B) {
 				p.Wait()
 			}
 		})
+	}
+}
+
+// Not parallel: it counts the descriptors and goroutines of the whole program.
+func TestNothingStaysOpen(t *testing.T) {
+	count := func() (fds, goroutines int) {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries), runtime.NumGoroutine()
+	}
+	once := func(spec container.ProcessSpec) {
+		p, err := container.StartProcess(context.Background(), spec)
+		if err != nil {
+			return // as it should
+		}
+		p.Release(testFiles)
+		p.Wait()
+	}
+	once(sh("true")) // what the runtime opens for good
+	fds, goroutines := count()
+	for range 10 {
+		once(sh("true"))
+		once(container.ProcessSpec{Args: []string{"/no/such"}})
+		once(container.ProcessSpec{Args: []string{"true"}, Rootfs: "/dev/null"})
+		once(container.ProcessSpec{Args: []string{"true"}, Rootfs: "/proc/self/fd"}) // fails in the child
+	}
+	for range 1000 { // goroutines that have done their work may need a turn to end
+		if _, n := count(); n <= goroutines {
+			break
+		}
+		runtime.Gosched()
+	}
+	if fdsAfter, after := count(); fdsAfter > fds || after > goroutines {
+		t.Errorf("%d descriptors and %d goroutines, were %d and %d", fdsAfter, after, fds, goroutines)
 	}
 }
