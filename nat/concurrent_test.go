@@ -1,0 +1,100 @@
+package nat_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	. "plumb/nat"
+)
+
+// TestManyAtOnce lets 16 sockets attach and detach at random, so that table and leases come and go all the time: no
+// address is ever held twice, nobody fails, and in the end nothing is left.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	host := newHost(t)
+	var held sync.Map // address: link
+	var wg sync.WaitGroup
+	for n := range 16 {
+		c := dialIn(t, host)
+		wg.Go(func() {
+			for round := range 15 {
+				if err := comeAndGo(c, &held, n, round); err != nil {
+					t.Errorf("socket %d, round %d: %v", n, round, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	c := dialIn(t, host)
+	if tables, err := c.Tables(NFPROTO_UNSPEC); err != nil || len(tables) != 0 {
+		leases, _ := c.Leases()
+		t.Errorf("left: tables %+v, leases %+v, %v", tables, leases, err)
+	}
+}
+
+func comeAndGo(c *Conn, held *sync.Map, n, round int) error {
+	a := &Attachment{
+		Lease:    Lease{Link: fmt.Sprintf("pl-%d-%d", n, round), Comment: Comment{Name: "c", IfIndex: uint32(n), Taken: time.Duration(round) * time.Second}},
+		Subnet:   netip.MustParsePrefix("10.0.0.0/24"),
+		Internal: n%4 == 0,
+	}
+	var err error
+	if n%3 == 0 { // by chance one that is taken
+		a.Addr = netip.AddrFrom4([4]byte{10, 0, 0, byte(2 + rand.IntN(8))})
+		var leased *LeasedError
+		if err = c.Attach(a); errors.As(err, &leased) {
+			return nil
+		}
+	} else {
+		err = c.AttachLowest(a, netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.254"))
+	}
+	if err != nil {
+		return fmt.Errorf("attach: %w", err)
+	}
+	if other, twice := held.LoadOrStore(a.Addr, a.Link); twice {
+		return fmt.Errorf("%s has %s, which %s has", a.Link, a.Addr, other)
+	}
+	lease, err := c.Lease(a.Addr)
+	if err != nil || *lease != a.Lease {
+		return fmt.Errorf("the lease of %s is %+v, %w", a.Addr, lease, err)
+	}
+	held.Delete(a.Addr)
+	if _, err := c.Detach(a, nil); err != nil {
+		return fmt.Errorf("detach: %w", err)
+	}
+	return nil
+}
+
+// TestLastOutMeetsNewcomer has one always be the last, and another always come: the newcomer never fails.
+func TestLastOutMeetsNewcomer(t *testing.T) {
+	t.Parallel()
+	host := newHost(t)
+	var wg sync.WaitGroup
+	for n := range 2 {
+		c := dialIn(t, host)
+		wg.Go(func() {
+			a := web()
+			a.Addr = netip.AddrFrom4([4]byte{10, 0, 0, byte(2 + n)})
+			for round := range 60 {
+				if err := c.Attach(a); err != nil {
+					t.Errorf("%d, round %d: attach: %v", n, round, err)
+					return
+				}
+				if _, err := c.Detach(a, nil); err != nil {
+					t.Errorf("%d, round %d: detach: %v", n, round, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if tables, err := dialIn(t, host).Tables(NFPROTO_UNSPEC); err != nil || len(tables) != 0 {
+		t.Errorf("left: %+v, %v", tables, err)
+	}
+}
