@@ -86,7 +86,7 @@ func splitAck(done bool, flags uint16, body []byte) (p ackParts, err error) {
 	if done && len(body) == 0 {
 		return p, nil // some families end a list with an empty NLMSG_DONE (devlink's regions)
 	}
-	code, err := getNumber[int32](body, 4, false)
+	code, err := getNumber[int32](body, false)
 	if err != nil {
 		return p, err
 	}

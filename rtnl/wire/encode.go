@@ -85,8 +85,9 @@ func putNumber[V number](b []byte, big bool, v V) {
 	}
 }
 
-// getNumber reads size bytes of b. More bytes than that are a newer kernel's business.
-func getNumber[V number](b []byte, size int, big bool) (V, error) {
+// getNumber reads as many bytes of b as V has. More bytes than that are a newer kernel's business.
+func getNumber[V number](b []byte, big bool) (V, error) {
+	size := sizeOf[V]()
 	if len(b) < size {
 		return 0, fmt.Errorf("%d bytes where %d are needed: %w", len(b), size, ErrTruncated)
 	}

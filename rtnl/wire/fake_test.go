@@ -107,7 +107,7 @@ func ack(to received, errno unix.Errno, extended *extendedAck) []byte {
 	flags := netlink.HeaderFlags(flagCapped)
 	if extended != nil {
 		flags |= flagAckTLVs
-		ackTable.encode(&e, extended)
+		encode(ackTable.rows(), &e, extended)
 	}
 	return message(netlink.Error, flags, to.Sequence, e.b)
 }

@@ -29,10 +29,8 @@ type Request struct {
 type body interface {
 	Codec
 	layout
-	encodeBody(e *Encoder, v any)
+	rows() []row
 }
-
-func (t *Table[T]) encodeBody(e *Encoder, v any) { t.encode(e, v.(*T)) }
 
 // New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
 func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Request {
@@ -85,7 +83,7 @@ func (r *Request) appendTo(e *Encoder, seq uint32) {
 	start := len(e.b)
 	e.grow(headerSize)
 	if r.body != nil {
-		r.body.encodeBody(e, r.value)
+		encode(r.body.rows(), e, r.value)
 	}
 	n := len(e.b) - start
 	h := e.b[start:]

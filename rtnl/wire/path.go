@@ -51,13 +51,18 @@ func joinPath(names []string) string {
 }
 
 func (t Table[T]) missing(b []byte, nest int, typ uint16) []string {
+	return missing(t.rows(), new(T), b, nest, typ)
+}
+
+// missing is layout's, for a body by these rows. v is a zero struct of theirs, to use up.
+func missing(rows []row, v any, b []byte, nest int, typ uint16) []string {
 	if nest < 0 {
-		return []string{t.attrName(typ)}
+		return []string{find(rows, typ).attrName(typ)}
 	}
-	v := t.keys(b)
+	decodeKeys(rows, b, v)
 	start := 0
-	for i := range t {
-		start += t[i].size
+	for i := range rows {
+		start += rows[i].size
 	}
 	start = min(align(start), len(b))
 	for a := range attrs(b[start:]) {
@@ -65,8 +70,9 @@ func (t Table[T]) missing(b []byte, nest int, typ uint16) []string {
 		if a.bad || nest < at || nest >= at+attrHeader+len(a.Data) {
 			continue
 		}
-		name := t.attrName(a.Type)
-		in := t.row(a.Type).innerOf(v)
+		r := find(rows, a.Type)
+		name := r.attrName(a.Type)
+		in := r.innerOf(v)
 		if in == nil {
 			return []string{name, unnamed(typ)}
 		}

@@ -17,112 +17,128 @@ func Field[T any, V number](name string, f func(*T) *V) Row[T] { return field(na
 // FieldBE is a field in network byte order, such as nfgenmsg's res_id.
 func FieldBE[T any, V number](name string, f func(*T) *V) Row[T] { return field(name, true, f) }
 
-// Pad is n bytes of a fixed struct that hold nothing.
-func Pad[T any](n int) Row[T] {
-	return Row[T]{
-		name: "pad", size: n,
-		put:  func(e *Encoder, _ *T) { e.grow(n) },
-		show: func(a Attr) string { return hex(a.Data) },
-	}
+func field[T any, V number](name string, big bool, f func(*T) *V) Row[T] {
+	return Row[T]{row{name: name, size: sizeOf[V](), codec: numeric[V]{big: big, at: at(f)}}}
 }
 
-func field[T any, V number](name string, big bool, f func(*T) *V) Row[T] {
-	r := numeric(0, name, big, f)
-	size := sizeOf[V]()
-	r.size = size
-	r.put = func(e *Encoder, v *T) { putNumber(e.grow(size), big, *f(v)) }
-	return r
-}
+// Pad is n bytes of a fixed struct that hold nothing.
+func Pad[T any](n int) Row[T] { return Row[T]{row{name: "pad", size: n, codec: padding{}}} }
+
+type padding struct{ flat }
+
+func (padding) put(e *Encoder, r *row, _ any) { e.grow(r.size) }
+func (padding) get(any, Attr) error           { return nil }
+func (padding) show(a Attr) string            { return hex(a.Data) }
 
 // The numbers. A value of 0 is not sent: where 0 means something, take the Opt row, whose nil is not sent.
 
 // U8 is a number of 8 bits.
 func U8[T any, V ~uint8 | ~int8](typ uint16, name string, f func(*T) *V) Row[T] {
-	return numeric(typ, name, false, f)
+	return Row[T]{attribute(typ, name, numeric[V]{at: at(f)})}
 }
 
 // U16 is a number of 16 bits in the host's byte order.
 func U16[T any, V ~uint16 | ~int16](typ uint16, name string, f func(*T) *V) Row[T] {
-	return numeric(typ, name, false, f)
+	return Row[T]{attribute(typ, name, numeric[V]{at: at(f)})}
 }
 
 // U32 is a number of 32 bits in the host's byte order.
 func U32[T any, V ~uint32 | ~int32](typ uint16, name string, f func(*T) *V) Row[T] {
-	return numeric(typ, name, false, f)
+	return Row[T]{attribute(typ, name, numeric[V]{at: at(f)})}
 }
 
 // U64 is a number of 64 bits in the host's byte order.
 func U64[T any, V ~uint64 | ~int64](typ uint16, name string, f func(*T) *V) Row[T] {
-	return numeric(typ, name, false, f)
+	return Row[T]{attribute(typ, name, numeric[V]{at: at(f)})}
 }
 
 // BE16 is a number of 16 bits in network byte order.
 func BE16[T any, V ~uint16 | ~int16](typ uint16, name string, f func(*T) *V) Row[T] {
-	return numeric(typ, name, true, f)
+	return Row[T]{attribute(typ, name, numeric[V]{big: true, at: at(f)})}
 }
 
 // BE32 is a number of 32 bits in network byte order, as all of nftables' are.
 func BE32[T any, V ~uint32 | ~int32](typ uint16, name string, f func(*T) *V) Row[T] {
-	return numeric(typ, name, true, f)
+	return Row[T]{attribute(typ, name, numeric[V]{big: true, at: at(f)})}
 }
 
 // BE64 is a number of 64 bits in network byte order.
 func BE64[T any, V ~uint64 | ~int64](typ uint16, name string, f func(*T) *V) Row[T] {
-	return numeric(typ, name, true, f)
+	return Row[T]{attribute(typ, name, numeric[V]{big: true, at: at(f)})}
+}
+
+// ReqBE is a number in network byte order, of the Go type's size, that is always sent, 0 as well. Many of nftables'
+// attributes are required and have a 0 that says something: NFT_CMP_EQ, NF_DROP, NF_INET_PRE_ROUTING.
+func ReqBE[T any, V number](typ uint16, name string, f func(*T) *V) Row[T] {
+	return Row[T]{attribute(typ, name, numeric[V]{big: true, always: true, at: at(f)})}
 }
 
 // Opt is a number in the host's byte order, of the Go type's size, of which 0 is a value and nil is not sent.
 func Opt[T any, V number](typ uint16, name string, f func(*T) **V) Row[T] {
-	return optional(typ, name, false, f)
+	return Row[T]{attribute(typ, name, optional[V]{at: at(f)})}
 }
 
 // OptBE is Opt in network byte order.
 func OptBE[T any, V number](typ uint16, name string, f func(*T) **V) Row[T] {
-	return optional(typ, name, true, f)
+	return Row[T]{attribute(typ, name, optional[V]{big: true, at: at(f)})}
 }
 
-func numeric[T any, V number](typ uint16, name string, big bool, f func(*T) *V) Row[T] {
-	size := sizeOf[V]()
-	return Row[T]{
-		typ: typ, name: name,
-		put: func(e *Encoder, v *T) {
-			if n := *f(v); n != 0 {
-				putNumber(e.attr(typ, size), big, n)
-			}
-		},
-		get:  func(v *T, a Attr) (err error) { *f(v), err = getNumber[V](a.Data, size, big); return err },
-		show: showNumber[V](size, big),
+// attribute is a row of no special role.
+func attribute(typ uint16, name string, c codec) row { return row{typ: typ, name: name, codec: c} }
+
+// numeric is a number, of a field or an attribute.
+type numeric[V number] struct {
+	flat
+	big    bool // in network byte order
+	always bool // sent though it is 0
+	at     getter
+}
+
+func (n numeric[V]) put(e *Encoder, r *row, v any) {
+	switch x := *n.at(v).(*V); {
+	case r.size > 0:
+		putNumber(e.grow(r.size), n.big, x)
+	case x != 0 || n.always:
+		putNumber(e.attr(r.typ, sizeOf[V]()), n.big, x)
 	}
 }
 
-func optional[T any, V number](typ uint16, name string, big bool, f func(*T) **V) Row[T] {
-	size := sizeOf[V]()
-	return Row[T]{
-		typ: typ, name: name,
-		put: func(e *Encoder, v *T) {
-			if n := *f(v); n != nil {
-				putNumber(e.attr(typ, size), big, *n)
-			}
-		},
-		get: func(v *T, a Attr) error {
-			n, err := getNumber[V](a.Data, size, big)
-			if err == nil {
-				*f(v) = &n
-			}
-			return err
-		},
-		show: showNumber[V](size, big),
+func (n numeric[V]) get(v any, a Attr) (err error) {
+	*n.at(v).(*V), err = getNumber[V](a.Data, n.big)
+	return err
+}
+
+func (n numeric[V]) show(a Attr) string { return showNumber[V](a.Data, n.big) }
+
+// optional is a number that has an absent besides its 0.
+type optional[V number] struct {
+	flat
+	big bool
+	at  getter
+}
+
+func (o optional[V]) put(e *Encoder, r *row, v any) {
+	if x := *o.at(v).(**V); x != nil {
+		putNumber(e.attr(r.typ, sizeOf[V]()), o.big, *x)
 	}
 }
 
-func showNumber[V number](size int, big bool) func(Attr) string {
-	return func(a Attr) string {
-		n, err := getNumber[V](a.Data, size, big)
-		if err != nil {
-			return hex(a.Data)
-		}
-		return fmt.Sprint(n)
+func (o optional[V]) get(v any, a Attr) error {
+	x, err := getNumber[V](a.Data, o.big)
+	if err == nil {
+		*o.at(v).(**V) = &x
 	}
+	return err
+}
+
+func (o optional[V]) show(a Attr) string { return showNumber[V](a.Data, o.big) }
+
+func showNumber[V number](b []byte, big bool) string {
+	n, err := getNumber[V](b, big)
+	if err != nil {
+		return hex(b)
+	}
+	return fmt.Sprint(n)
 }
 
 // sizeOf is the size of a number in bytes.
@@ -130,40 +146,52 @@ func sizeOf[V number]() int { return int(unsafe.Sizeof(V(0))) }
 
 // String is a string that ends in a NUL on the wire, such as an interface's name. "" is not sent.
 func String[T any](typ uint16, name string, f func(*T) *string) Row[T] {
-	return text(typ, name, 1, f)
+	return Row[T]{attribute(typ, name, text{nul: 1, at: at(f)})}
 }
 
 // Text is a string without a NUL at its end, such as IFLA_IFALIAS. "" is not sent.
 func Text[T any](typ uint16, name string, f func(*T) *string) Row[T] {
-	return text(typ, name, 0, f)
+	return Row[T]{attribute(typ, name, text{at: at(f)})}
 }
 
-func text[T any](typ uint16, name string, nul int, f func(*T) *string) Row[T] {
-	return Row[T]{
-		typ: typ, name: name,
-		put: func(e *Encoder, v *T) {
-			if s := *f(v); s != "" {
-				putString(e, typ, s, nul)
-			}
-		},
-		get:  func(v *T, a Attr) error { *f(v) = cstring(a.Data); return nil },
-		show: showString,
+type text struct {
+	flat
+	nul int // bytes of NUL at the end
+	at  getter
+}
+
+func (t text) put(e *Encoder, r *row, v any) {
+	if s := *t.at(v).(*string); s != "" {
+		putString(e, r.typ, s, t.nul)
 	}
 }
+
+func (t text) get(v any, a Attr) error { *t.at(v).(*string) = cstring(a.Data); return nil }
+func (t text) show(a Attr) string      { return strconv.Quote(cstring(a.Data)) }
 
 // Strings is an attribute that is repeated, once for each string: IFLA_ALT_IFNAME in IFLA_PROP_LIST.
 func Strings[T any](typ uint16, name string, f func(*T) *[]string) Row[T] {
-	return Row[T]{
-		typ: typ, name: name,
-		put: func(e *Encoder, v *T) {
-			for _, s := range *f(v) {
-				putString(e, typ, s, 1)
-			}
-		},
-		get:  func(v *T, a Attr) error { *f(v) = append(*f(v), cstring(a.Data)); return nil },
-		show: showString,
+	return Row[T]{attribute(typ, name, texts{at: at(f)})}
+}
+
+type texts struct {
+	flat
+	at getter
+}
+
+func (t texts) put(e *Encoder, r *row, v any) {
+	for _, s := range *t.at(v).(*[]string) {
+		putString(e, r.typ, s, 1)
 	}
 }
+
+func (t texts) get(v any, a Attr) error {
+	list := t.at(v).(*[]string)
+	*list = append(*list, cstring(a.Data))
+	return nil
+}
+
+func (t texts) show(a Attr) string { return strconv.Quote(cstring(a.Data)) }
 
 func putString(e *Encoder, typ uint16, s string, nul int) {
 	if i := strings.IndexByte(s, 0); i >= 0 {
@@ -178,25 +206,9 @@ func cstring(b []byte) string {
 	return s
 }
 
-func showString(a Attr) string { return strconv.Quote(cstring(a.Data)) }
-
 // Bytes is a payload that has no shape of its own. nil is not sent.
 func Bytes[T any, V ~[]byte](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{
-		typ: typ, name: name,
-		put: func(e *Encoder, v *T) {
-			if b := *f(v); b != nil {
-				copy(e.attr(typ, len(b)), b)
-			}
-		},
-		get: func(v *T, a Attr) error { *f(v) = append(V{}, a.Data...); return nil },
-		show: func(a Attr) string {
-			if s, ok := any(V(a.Data)).(fmt.Stringer); ok {
-				return s.String()
-			}
-			return hex(a.Data)
-		},
-	}
+	return Row[T]{attribute(typ, name, blob[V]{at: at(f)})}
 }
 
 // MAC is a link-layer address. nil is not sent.
@@ -204,86 +216,136 @@ func MAC[T any](typ uint16, name string, f func(*T) *net.HardwareAddr) Row[T] {
 	return Bytes(typ, name, f)
 }
 
+type blob[V ~[]byte] struct {
+	flat
+	at getter
+}
+
+func (p blob[V]) put(e *Encoder, r *row, v any) {
+	if b := *p.at(v).(*V); b != nil {
+		copy(e.attr(r.typ, len(b)), b)
+	}
+}
+
+func (p blob[V]) get(v any, a Attr) error { *p.at(v).(*V) = append(V{}, a.Data...); return nil }
+
+func (p blob[V]) show(a Attr) string {
+	if s, ok := any(V(a.Data)).(fmt.Stringer); ok {
+		return s.String()
+	}
+	return hex(a.Data)
+}
+
 // IP is an IPv4 or IPv6 address, 4 or 16 bytes. The zero Addr is not sent; a decoded 4-in-6 address stays one.
 func IP[T any](typ uint16, name string, f func(*T) *netip.Addr) Row[T] {
-	return Row[T]{
-		typ: typ, name: name,
-		put: func(e *Encoder, v *T) {
-			switch a := *f(v); {
-			case a.Is4():
-				b := a.As4()
-				copy(e.attr(typ, len(b)), b[:])
-			case a.Is6():
-				b := a.As16()
-				copy(e.attr(typ, len(b)), b[:])
-			}
-		},
-		get: func(v *T, a Attr) error {
-			ip, ok := netip.AddrFromSlice(a.Data)
-			if !ok {
-				return fmt.Errorf("an address of %d bytes, where 4 or 16 are possible: %w", len(a.Data), ErrTruncated)
-			}
-			*f(v) = ip
-			return nil
-		},
-		show: func(a Attr) string {
-			if ip, ok := netip.AddrFromSlice(a.Data); ok {
-				return ip.String()
-			}
-			return hex(a.Data)
-		},
+	return Row[T]{attribute(typ, name, ip{at: at(f)})}
+}
+
+type ip struct {
+	flat
+	at getter
+}
+
+func (p ip) put(e *Encoder, r *row, v any) {
+	switch a := *p.at(v).(*netip.Addr); {
+	case a.Is4():
+		b := a.As4()
+		copy(e.attr(r.typ, len(b)), b[:])
+	case a.Is6():
+		b := a.As16()
+		copy(e.attr(r.typ, len(b)), b[:])
 	}
+}
+
+func (p ip) get(v any, a Attr) error {
+	addr, ok := netip.AddrFromSlice(a.Data)
+	if !ok {
+		return fmt.Errorf("an address of %d bytes, where 4 or 16 are possible: %w", len(a.Data), ErrTruncated)
+	}
+	*p.at(v).(*netip.Addr) = addr
+	return nil
+}
+
+func (p ip) show(a Attr) string {
+	if addr, ok := netip.AddrFromSlice(a.Data); ok {
+		return addr.String()
+	}
+	return hex(a.Data)
 }
 
 // Flag is an attribute without a payload, true when it is there (NLA_FLAG).
 func Flag[T any](typ uint16, name string, f func(*T) *bool) Row[T] {
-	return Row[T]{
-		typ: typ, name: name,
-		put: func(e *Encoder, v *T) {
-			if *f(v) {
-				e.attr(typ, 0)
-			}
-		},
-		get:  func(v *T, _ Attr) error { *f(v) = true; return nil },
-		show: func(Attr) string { return "true" },
+	return Row[T]{attribute(typ, name, present{at: at(f)})}
+}
+
+type present struct {
+	flat
+	at getter
+}
+
+func (p present) put(e *Encoder, r *row, v any) {
+	if *p.at(v).(*bool) {
+		e.attr(r.typ, 0)
 	}
 }
+
+func (p present) get(v any, _ Attr) error { *p.at(v).(*bool) = true; return nil }
+func (p present) show(Attr) string        { return "true" }
 
 // Custom is an attribute that no other row describes. put appends the payload to a slice and returns it, or returns
 // nil for an attribute that is not sent; nested sets NLA_F_NESTED on what is sent.
 func Custom[T any](typ uint16, name string, nested bool, put func(v *T) []byte, get func(v *T, a Attr) error, show func(a Attr) string) Row[T] {
-	wireType := typ
-	if nested {
-		wireType |= flagNested
+	c := custom{
+		encode: func(v any) []byte { return put(v.(*T)) },
+		decode: func(v any, a Attr) error { return get(v.(*T), a) },
+		value:  show,
 	}
-	return Row[T]{
-		typ: typ, name: name,
-		put: func(e *Encoder, v *T) {
-			if b := put(v); b != nil {
-				copy(e.attr(wireType, len(b)), b)
-			}
-		},
-		get:  get,
-		show: show,
+	if nested {
+		c.flags = flagNested
+	}
+	return Row[T]{attribute(typ, name, c)}
+}
+
+type custom struct {
+	flat
+	flags  uint16
+	encode func(v any) []byte
+	decode func(v any, a Attr) error
+	value  func(a Attr) string
+}
+
+func (c custom) put(e *Encoder, r *row, v any) {
+	if b := c.encode(v); b != nil {
+		copy(e.attr(r.typ|c.flags, len(b)), b)
 	}
 }
 
+func (c custom) get(v any, a Attr) error { return c.decode(v, a) }
+func (c custom) show(a Attr) string      { return c.value(a) }
+
 // Unknown keeps the attributes that no row of the table names, and sends them again, last.
 func Unknown[T any](f func(*T) *[]Attr) Row[T] {
-	return Row[T]{
-		role: unknown,
-		put: func(e *Encoder, v *T) {
-			for _, a := range *f(v) {
-				copy(e.attr(a.wireType(), len(a.Data)), a.Data)
-			}
-		},
-		get: func(v *T, a Attr) error {
-			a.Data = append([]byte{}, a.Data...)
-			*f(v) = append(*f(v), a)
-			return nil
-		},
-		show: func(a Attr) string { return hex(a.Data) },
+	return Row[T]{row{role: unknown, codec: others{at: at(f)}}}
+}
+
+type others struct {
+	flat
+	at getter
+}
+
+func (o others) put(e *Encoder, _ *row, v any) {
+	for _, a := range *o.at(v).(*[]Attr) {
+		copy(e.attr(a.wireType(), len(a.Data)), a.Data)
 	}
 }
+
+func (o others) get(v any, a Attr) error {
+	list := o.at(v).(*[]Attr)
+	a.Data = append([]byte{}, a.Data...)
+	*list = append(*list, a)
+	return nil
+}
+
+func (o others) show(a Attr) string { return hex(a.Data) }
 
 func hex(b []byte) string { return fmt.Sprintf("%#x", b) }

@@ -35,12 +35,15 @@ type layout interface {
 // Show implements Codec.
 func (t Table[T]) Show(b []byte) []Node { return t.show(b, 0) }
 
-func (t Table[T]) show(b []byte, offset int) []Node {
-	v := t.keys(b)
+func (t Table[T]) show(b []byte, offset int) []Node { return show(t.rows(), new(T), b, offset) }
+
+// show shows b, a body by these rows that begins at offset. v is a zero struct of theirs, to use up.
+func show(rows []row, v any, b []byte, offset int) []Node {
+	decodeKeys(rows, b, v)
 	var nodes []Node
 	n := 0
-	for i := range t {
-		r := &t[i]
+	for i := range rows {
+		r := &rows[i]
 		if r.size == 0 {
 			break
 		}
@@ -51,7 +54,7 @@ func (t Table[T]) show(b []byte, offset int) []Node {
 		nodes = append(nodes, Node{Name: r.name, Value: value, Offset: offset + n, Length: r.size})
 		n += r.size
 	}
-	if t.isStruct() {
+	if isStruct(rows) {
 		if n < len(b) {
 			nodes = append(nodes, Node{Name: "rest", Value: hex(b[n:]), Offset: offset + n, Length: len(b) - n})
 		}
@@ -63,14 +66,14 @@ func (t Table[T]) show(b []byte, offset int) []Node {
 		if a.bad {
 			return append(nodes, malformed(b[n+a.offset:], at)...)
 		}
-		nodes = append(nodes, t.showAttr(v, a.Attr, at))
+		nodes = append(nodes, showAttr(rows, v, a.Attr, at))
 	}
 	return nodes
 }
 
-func (t Table[T]) showAttr(v *T, a Attr, at int) Node {
-	node := Node{Name: t.attrName(a.Type), Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data)}
-	r := t.row(a.Type)
+func showAttr(rows []row, v any, a Attr, at int) Node {
+	r := find(rows, a.Type)
+	node := Node{Name: r.attrName(a.Type), Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data)}
 	switch in := r.innerOf(v); {
 	case in != nil:
 		node.Children = in.show(a.Data, at+attrHeader)
@@ -82,35 +85,33 @@ func (t Table[T]) showAttr(v *T, a Attr, at int) Node {
 	return node
 }
 
-// keys decodes what says the meaning of the table's late rows. Unlike Decode it goes on after what cannot be read.
-func (t Table[T]) keys(b []byte) *T {
-	v := new(T)
-	if !slices.ContainsFunc(t, func(r Row[T]) bool { return r.role == late }) {
-		return v
+// decodeKeys decodes into v what says the meaning of late rows. Unlike decode it goes on after what cannot be read.
+func decodeKeys(rows []row, b []byte, v any) {
+	if !slices.ContainsFunc(rows, func(r row) bool { return r.role == late }) {
+		return
 	}
-	rest, err := t.decodeFields(b, v)
+	rest, err := decodeFields(rows, b, v)
 	if err != nil {
-		return v
+		return
 	}
 	for a := range attrs(rest) {
-		if r := t.row(a.Type); r != nil && r.role == plain && !a.bad {
+		if r := find(rows, a.Type); r != nil && r.role == plain && !a.bad {
 			_ = r.get(v, a.Attr) // what cannot be read stays zero, and is shown as hexadecimal
 		}
 	}
-	return v
 }
 
 // innerOf is what describes the payload of r in v, or nil.
-func (r *Row[T]) innerOf(v *T) layout {
-	if r == nil || r.inner == nil {
+func (r *row) innerOf(v any) layout {
+	if r == nil {
 		return nil
 	}
 	return r.inner(v)
 }
 
-// attrName is the attribute's name, or says its number.
-func (t Table[T]) attrName(typ uint16) string {
-	if r := t.row(typ); r != nil && r.name != "" {
+// attrName is the name of an attribute that r was found for, or says its number.
+func (r *row) attrName(typ uint16) string {
+	if r != nil && r.name != "" {
 		return r.name
 	}
 	return unnamed(typ)

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 )
 
 // A Table defines the body of a message, or of a nested attribute: first the fields of the fixed C struct, if it
@@ -12,18 +13,38 @@ import (
 // address, so that one row serves to encode, to decode and to show.
 type Table[T any] []Row[T]
 
-// A Row is one field or one attribute of a Table. Field8, U32, String, Nest and their like make them.
-type Row[T any] struct {
+// A Row is one field or one attribute of a Table. Field, U32, String, Nest and their like make them.
+//
+// The type T is there for the compiler, which holds a table to one struct. All that works with rows is written, and
+// compiled, once for all structs: a *T goes through it as an any.
+type Row[T any] struct{ row }
+
+type row struct {
 	typ  uint16 // the attribute's type; nothing for a field
 	name string // as the kernel's header spells it
 	size int    // bytes, of a field; 0 for an attribute
 	role role
-
-	put   func(e *Encoder, v *T)
-	get   func(v *T, a Attr) error
-	show  func(a Attr) string // the value, readable
-	inner func(v *T) layout   // nil, or what describes a payload that holds fields or attributes again
+	codec
 }
+
+// A codec is how a row's value goes to the wire and comes from it. v is the *T.
+type codec interface {
+	put(e *Encoder, r *row, v any)
+	get(v any, a Attr) error
+	show(a Attr) string // the value, readable
+	inner(v any) layout // nil, or what describes a payload that holds fields or attributes again
+}
+
+// A getter returns the address of the row's field in v, a *V in an any.
+type getter func(v any) any
+
+// at makes a getter of what a row was given.
+func at[T, V any](f func(*T) *V) getter { return func(v any) any { return f(v.(*T)) } }
+
+// flat is embedded by codecs whose payload holds no attributes.
+type flat struct{}
+
+func (flat) inner(any) layout { return nil }
 
 type role uint8
 
@@ -55,30 +76,36 @@ func align(n int) int { return (n + 3) &^ 3 }
 // ErrTruncated is what a decode returns when the bytes end before the value does.
 var ErrTruncated = errors.New("truncated")
 
+// rows are the table's rows without their type: a Row[T] is a row and nothing else, for every T.
+func (t Table[T]) rows() []row {
+	return unsafe.Slice((*row)(unsafe.Pointer(unsafe.SliceData(t))), len(t))
+}
+
 // Encode returns the bytes of v.
 func (t Table[T]) Encode(v *T) ([]byte, error) {
 	var e Encoder
-	t.encode(&e, v)
+	encode(t.rows(), &e, v)
 	return e.b, e.err
-}
-
-func (t Table[T]) encode(e *Encoder, v *T) {
-	for i := range t {
-		if t[i].size == 0 {
-			e.pad() // attributes begin at a multiple of 4, whatever the size of the struct before them (rtgenmsg: 1)
-		}
-		if t[i].put != nil {
-			t[i].put(e, v)
-		}
-	}
 }
 
 // Decode reads b into v, which is zero. Bytes that end too early are an error that wraps ErrTruncated; an attribute
 // that no row names is kept where the table has an Unknown row, and passed over where it has none. The slices in v are
 // copies.
-func (t Table[T]) Decode(b []byte, v *T) error {
-	rest, err := t.decodeFields(b, v)
-	if err != nil || t.isStruct() {
+func (t Table[T]) Decode(b []byte, v *T) error { return decode(t.rows(), b, v) }
+
+func encode(rows []row, e *Encoder, v any) {
+	for i := range rows {
+		r := &rows[i]
+		if r.size == 0 {
+			e.pad() // attributes begin at a multiple of 4, whatever the size of the struct before them (rtgenmsg: 1)
+		}
+		r.put(e, r, v)
+	}
+}
+
+func decode(rows []row, b []byte, v any) error {
+	rest, err := decodeFields(rows, b, v)
+	if err != nil || isStruct(rows) {
 		return err
 	}
 	anyLate := false
@@ -86,31 +113,31 @@ func (t Table[T]) Decode(b []byte, v *T) error {
 		if a.bad {
 			return fmt.Errorf("attribute at byte %d: %w", len(b)-len(rest)+a.offset, ErrTruncated)
 		}
-		row := t.row(a.Type)
-		if row == nil {
+		r := find(rows, a.Type)
+		if r == nil {
 			continue
 		}
-		if row.role == late {
+		if r.role == late {
 			anyLate = true
-		} else if err := row.decode(v, a.Attr); err != nil {
+		} else if err := r.decode(v, a.Attr); err != nil {
 			return err
 		}
 	}
 	if anyLate {
-		return t.decodeLate(rest, v)
+		return decodeLate(rows, rest, v)
 	}
 	return nil
 }
 
-// isStruct reports whether the table is a C struct and nothing else. What comes after its fields are then no attributes
+// isStruct reports whether a table is a C struct and nothing else. What comes after its fields are then no attributes
 // but fields that a newer kernel has added, or that nobody here asks for.
-func (t Table[T]) isStruct() bool { return len(t) > 0 && t[len(t)-1].size > 0 }
+func isStruct(rows []row) bool { return len(rows) > 0 && rows[len(rows)-1].size > 0 }
 
 // decodeLate is the second pass, over the attributes that could not be understood before all others were.
-func (t Table[T]) decodeLate(b []byte, v *T) error {
+func decodeLate(rows []row, b []byte, v any) error {
 	for a := range attrs(b) {
-		if row := t.row(a.Type); row != nil && row.role == late {
-			if err := row.decode(v, a.Attr); err != nil {
+		if r := find(rows, a.Type); r != nil && r.role == late {
+			if err := r.decode(v, a.Attr); err != nil {
 				return err
 			}
 		}
@@ -119,38 +146,36 @@ func (t Table[T]) decodeLate(b []byte, v *T) error {
 }
 
 // decodeFields reads the fixed struct and returns what comes after it.
-func (t Table[T]) decodeFields(b []byte, v *T) (rest []byte, err error) {
+func decodeFields(rows []row, b []byte, v any) (rest []byte, err error) {
 	n := 0
-	for i := range t {
-		size := t[i].size
-		if size == 0 {
+	for i := range rows {
+		r := &rows[i]
+		if r.size == 0 {
 			break
 		}
-		if len(b) < n+size {
-			return nil, fmt.Errorf("%s: %w", t[i].name, ErrTruncated)
+		if len(b) < n+r.size {
+			return nil, fmt.Errorf("%s: %w", r.name, ErrTruncated)
 		}
-		if t[i].get != nil {
-			if err := t[i].get(v, Attr{Data: b[n : n+size]}); err != nil {
-				return nil, err
-			}
+		if err := r.decode(v, Attr{Data: b[n : n+r.size]}); err != nil {
+			return nil, err
 		}
-		n += size
+		n += r.size
 	}
 	return b[min(align(n), len(b)):], nil
 }
 
-func (r *Row[T]) decode(v *T, a Attr) error {
+func (r *row) decode(v any, a Attr) error {
 	if err := r.get(v, a); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
 	return nil
 }
 
-// row finds the row of an attribute type: the unknown row, or nil, where there is none.
-func (t Table[T]) row(typ uint16) *Row[T] {
-	var other *Row[T]
-	for i := range t {
-		r := &t[i]
+// find finds the row of an attribute type: the unknown row, or nil, where there is none.
+func find(rows []row, typ uint16) *row {
+	var other *row
+	for i := range rows {
+		r := &rows[i]
 		switch {
 		case r.role == unknown:
 			other = r
