@@ -51,6 +51,10 @@ func TestEvents(t *testing.T) {
 			w.send(t, m)
 		}
 	}
+	// An IPv6 address is announced by a work queue, once it can be used: removed before, it is never announced.
+	wantEvents(t, events, []string{
+		"+link pl-web", "+addr 10.0.0.2", "+route 10.0.0.2/32 table 254", "+addr fd00::2", "+neigh 10.0.0.2", "+rule 77",
+	})
 	remove := []wire.Request{
 		rtnl.DelRule(rtnl.RuleFrom(prefix("10.0.0.0/24"), 1000, 77), "remove the rule"),
 		rtnl.DelAddr(rtnl.PeerAddrOf(hostEnd, gateway, address, 0), "remove the address"),
@@ -60,8 +64,7 @@ func TestEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantEvents(t, events, []string{
-		"+link pl-web", "+addr 10.0.0.2", "+route 10.0.0.2/32 table 254", "+addr fd00::2", "+neigh 10.0.0.2", "+rule 77",
-		"-rule 77", "-route 10.0.0.2/32 table 254", "-addr 10.0.0.2", "-neigh 10.0.0.2", "-link pl-web",
+		"-rule 77", "-route 10.0.0.2/32 table 254", "-addr 10.0.0.2", "-addr fd00::2", "-neigh 10.0.0.2", "-link pl-web",
 	})
 }
 
