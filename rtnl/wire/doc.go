@@ -46,7 +46,13 @@
 // # In what order to read
 //
 // table.go is the Table, rows.go its rows for plain values, nest.go those that hold tables again, encode.go the
-// bytes, show.go the tree. message.go puts the 16 bytes before a body. conn.go sends a group of messages and reads
-// every answer; dump.go asks for one object or for all; listen.go waits for events; error.go reads the kernel's
-// refusals; transport.go is the socket, and trace.go what watches it.
+// bytes, show.go the tree and path.go the way to one of its nodes. message.go puts the 16 bytes before a body. conn.go
+// sends a group of messages and answers.go reads what the kernel says to each; ack.go is how it says it, and error.go
+// what becomes of a refusal. dump.go asks for one object or for all; listen.go waits for events. transport.go is the
+// socket, trace.go what watches it, and view.go takes a whole message apart for those who show it.
+//
+// # Tests
+//
+// The tests in kernel_test.go ask the kernel, in fresh network namespaces. All others run anywhere: with the variable
+// PLUMB_TEST_PURE set, in an emulator of another byte order too.
 package wire
