@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,7 @@ var helpers = map[string]func() int{
 	"hello":   func() int { fmt.Println("hello"); return 0 },
 	"caps":    capabilities,
 	"move":    move,
+	"type":    typeOnTerminal,
 	"victim":  victim,
 	"chroot":  runInChroot,
 	"tty":     runOnTerminal,
@@ -41,6 +43,14 @@ func capabilities() int {
 	if err != nil {
 		fmt.Println(err)
 	}
+	return 0
+}
+
+// typeOnTerminal puts a character into the terminal's input, as if it were typed.
+func typeOnTerminal() int {
+	char := []byte("x")
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, 0, unix.TIOCSTI, uintptr(unsafe.Pointer(&char[0])))
+	fmt.Println("typed:", errno)
 	return 0
 }
 

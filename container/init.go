@@ -198,7 +198,7 @@ func (p *initProcess) dropPrivileges() error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("set the parent-death signal: %w", err)
 	}
-	return nil
+	return protectTerminal()
 }
 
 // resetSignals undoes what this process has inherited: exec keeps the signal mask and what is ignored (signal(7)). Handlers it resets itself.

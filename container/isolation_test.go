@@ -37,7 +37,7 @@ func TestPrivileges(t *testing.T) {
 		t.Errorf("status is\n%s want\n%s", out, want)
 	}
 	for _, c := range []int{unix.CAP_NET_RAW, unix.CAP_NET_ADMIN, unix.CAP_SYS_ADMIN, unix.CAP_MKNOD, unix.CAP_SYS_MODULE, unix.CAP_SYS_PTRACE} {
-		if 0xa00405fb&(1<<c) != 0 {
+		if uint64(0xa00405fb)&(1<<c) != 0 {
 			t.Errorf("capability %d is kept", c)
 		}
 	}

@@ -85,6 +85,18 @@ func TestInterruptReachesTheCommandOnce(t *testing.T) {
 	}
 }
 
+func TestNobodyTypesOnTheTerminal(t *testing.T) {
+	t.Parallel()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := onTerminal(t, helperEnv+"=type "+exe, func(string) string { return "" })
+	if !strings.Contains(out, "typed: operation not permitted") {
+		t.Errorf("the terminal shows\n%s", out)
+	}
+}
+
 func TestJobControlInside(t *testing.T) {
 	t.Parallel()
 	out := onTerminal(t, `set -m; sh -c 'exit 3'; echo job $?; test -c /dev/console && echo console; tty >/dev/null; exit 4`, func(string) string { return "" })
