@@ -48,7 +48,10 @@ func (c *Conn) attachAt(genID uint32, as ...*Attachment) error {
 		}
 		c.standing.Store(false)
 		again, reason := c.whyNot(err, len(requests)-len(elements), what, whose)
-		if !again || genID != 0 {
+		if again && genID != 0 {
+			return fmt.Errorf("%w (%w)", ErrStale, reason)
+		}
+		if !again {
 			return reason
 		}
 	}

@@ -52,6 +52,7 @@ type takenSet struct {
 func (c *Conn) taken(first netip.Addr) (takenSet, error) {
 	l := &ElementList{Header: inet, Table: TableName, Set: familyOf(first).lease}
 	lists, err := dump(c, getSetElem.New(0, l, "list the leased addresses"), &newLeaseKeys)
+	c.standing.Store(err == nil)
 	if errors.Is(err, unix.ENOENT) {
 		return takenSet{first: first}, nil
 	}

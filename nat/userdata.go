@@ -73,7 +73,7 @@ func setUserData(key, data uint32, comment string) UserData {
 // find is the value of the first entry of a type; nil where there is none.
 func (u UserData) find(typ byte) []byte {
 	for len(u) >= 2 && len(u) >= 2+int(u[1]) {
-		value := u[2 : 2+u[1]]
+		value := u[2 : 2+int(u[1])]
 		if u[0] == typ {
 			return value
 		}
@@ -90,7 +90,7 @@ func (u UserData) SetComment() string {
 	return strings.TrimSuffix(string(u.find(udataSetComment)), "\x00")
 }
 
-// String shows the entries: "0:\"web\\x00\"".
+// String shows the entries, by type: 0:"web" is a comment. What is no text is shown as bytes.
 func (u UserData) String() string {
 	var b strings.Builder
 	for rest := u; len(rest) > 0; {
@@ -98,8 +98,13 @@ func (u UserData) String() string {
 			fmt.Fprintf(&b, "%#x", []byte(rest))
 			break
 		}
-		fmt.Fprintf(&b, "%d:%q ", rest[0], rest[2:2+rest[1]])
-		rest = rest[2+int(rest[1]):]
+		value := string(rest[2 : 2+int(rest[1])])
+		if text, isText := strings.CutSuffix(value, "\x00"); isText && !strings.Contains(text, "\x00") {
+			fmt.Fprintf(&b, "%d:%q ", rest[0], text)
+		} else {
+			fmt.Fprintf(&b, "%d:%#x ", rest[0], value)
+		}
+		rest = rest[2+len(value):]
 	}
 	return strings.TrimSuffix(b.String(), " ")
 }
