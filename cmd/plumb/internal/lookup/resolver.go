@@ -168,11 +168,15 @@ func (r *Resolver) fromHosts(name string, types []dnsmessage.Type) ([]Answer, er
 	if err != nil {
 		return nil, &Error{name, err}
 	}
-	source := r.Hosts
-	if len(addrs) == 0 && r.Hosts != "" {
-		addrs, source = localhost(name), "localhost (RFC 6761)"
+	found := answerWith(r.Hosts, name, types, addrs)
+	if len(found) == 0 && r.Hosts != "" {
+		found = answerWith("localhost (RFC 6761)", name, types, localhost(name))
 	}
-	var found []Answer
+	return found, nil
+}
+
+// answerWith makes answers of those types from addresses that no server gave.
+func answerWith(source, name string, types []dnsmessage.Type, addrs []netip.Addr) (found []Answer) {
 	for _, t := range types {
 		a := Answer{Server: source}
 		for _, addr := range addrs {
@@ -184,7 +188,7 @@ func (r *Resolver) fromHosts(name string, types []dnsmessage.Type) ([]Answer, er
 			found = append(found, a)
 		}
 	}
-	return found, nil
+	return found
 }
 
 // dotted gives a name its final dot.

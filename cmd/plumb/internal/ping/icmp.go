@@ -68,10 +68,14 @@ func parseEcho(b []byte) (echo, bool) {
 // stripIPv4 takes from a packet of a raw IPv4 socket its IP header, and returns the time to live in it:
 // raw(7).
 func stripIPv4(b []byte) (icmp []byte, ttl int, ok bool) {
-	if len(b) < 20 || int(b[0]&0xf)*4 > len(b) {
+	if len(b) < 20 {
 		return nil, 0, false
 	}
-	return b[int(b[0]&0xf)*4:], int(b[8]), true
+	header := int(b[0]&0xf) * 4 // struct iphdr, linux/ip.h: ihl counts words
+	if header < 20 || header > len(b) {
+		return nil, 0, false
+	}
+	return b[header:], int(b[8]), true
 }
 
 // wrongByte finds the first byte that is not as echoRequest wrote it.

@@ -78,8 +78,9 @@ func (p *pinger) sending() bool {
 	return p.o.Count == 0 || p.stats.Transmitted < p.o.Count || p.o.Deadline > 0
 }
 
-// end is when to stop waiting; zero for never. After the last request that is two round trips if there
-// were any, and Wait if nothing ever came.
+// end is when to stop waiting; zero for never. After the last request that is Wait if nothing ever came,
+// else two round trips, an interval or a second, whichever is longest. (The second is not iputils': there a
+// short interval takes a late reply for a lost one.)
 func (p *pinger) end() time.Time {
 	switch {
 	case p.o.Deadline > 0:
@@ -87,7 +88,11 @@ func (p *pinger) end() time.Time {
 	case p.sending():
 		return time.Time{}
 	case p.stats.Received > 0:
-		return p.next.Add(max(2*p.stats.Max, p.o.Interval) - p.o.Interval)
+		least := time.Second
+		if p.o.Wait > 0 {
+			least = min(least, p.o.Wait)
+		}
+		return p.next.Add(max(2*p.stats.Max, p.o.Interval, least) - p.o.Interval)
 	case p.o.Wait > 0:
 		return p.next.Add(p.o.Wait - p.o.Interval)
 	}

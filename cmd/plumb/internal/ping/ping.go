@@ -21,7 +21,7 @@ type Options struct {
 
 	Count    int           // how many requests, 0 for no end
 	Interval time.Duration // between two requests, MinInterval at least
-	Wait     time.Duration // for the first reply, after the last request; 0 for ever
+	Wait     time.Duration // after the last request, if no reply ever came; 0 for ever
 	Deadline time.Duration // for the whole run, or 0; then Count counts replies and errors
 	Size     int           // bytes of payload
 	TTL      int           // hops, 1 to 255, or 0 for the kernel's default

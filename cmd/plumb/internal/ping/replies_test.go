@@ -108,8 +108,9 @@ func TestSummary(t *testing.T) {
 	}{
 		"silence": {silent, 1, func(o *ping.Options) { o.Wait = 30 * time.Millisecond },
 			"1 packets transmitted, 0 received, 100% packet loss, time Nms\n\n"},
-		"a third": {odd, 3, nil, "3 packets transmitted, 1 received, 66.6667% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n"},
-		"errors":  {failing(3, 1, 0), 3, nil, "3 packets transmitted, 0 received, +3 errors, 100% packet loss, time Nms\n\n"},
+		"a third": {odd, 3, func(o *ping.Options) { o.Wait = 200 * time.Millisecond },
+			"3 packets transmitted, 1 received, 66.6667% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n"},
+		"errors": {failing(3, 1, 0), 3, nil, "3 packets transmitted, 0 received, +3 errors, 100% packet loss, time Nms\n\n"},
 		"error before the deadline": {failing(3, 1, 0), 0, func(o *ping.Options) { o.Deadline = time.Hour },
 			"1 packets transmitted, 0 received, +1 errors, 100% packet loss, time Nms\n\n"},
 		"until the count is answered": {odd, 2, func(o *ping.Options) { o.Deadline = time.Hour },
