@@ -47,7 +47,7 @@ func TestServerWithAZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	const lo = 1 // in every namespace: LOOPBACK_IFINDEX, net/flow.h
+	const lo = 1                                     // in every namespace: LOOPBACK_IFINDEX, net/flow.h
 	ip := fmt.Sprintf("fe80::%x", lastServer.Add(1)) // another one under -count
 	addr := rtnl.AddrOf(lo, netip.MustParsePrefix(ip+"/64"), unix.IFA_F_NODAD)
 	if err := c.Do(rtnl.NewAddr(addr, "give lo a link-local address")); err != nil {
