@@ -18,6 +18,7 @@ import (
 	"plumb/container"
 )
 
+// mounts returns the mounts of this namespace. A test that compares them is not parallel, since others mount too.
 func mounts(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/mountinfo")
@@ -153,7 +154,6 @@ func TestGivenRootfs(t *testing.T) {
 }
 
 func TestRunInAnEmptyChroot(t *testing.T) {
-	t.Parallel()
 	dir := tinyRootfs(t)
 	proc := filepath.Join(dir, "proc")
 	if err := os.Mkdir(proc, 0o755); err != nil {
@@ -190,7 +190,6 @@ func names(t *testing.T, dir string) (names []string) {
 
 // An initramfs cannot be pivoted away from: the new root is moved over it. The host's mounts do not see that, nor its disk.
 func TestRootIsMovedInAnInitramfs(t *testing.T) {
-	t.Parallel()
 	before := mounts(t)
 	mark := filepath.Join(t.TempDir(), "mark")
 	cmd := helperCommand("move", "MARK="+mark)
