@@ -86,10 +86,11 @@ func splitAck(done bool, flags uint16, body []byte) (p ackParts, err error) {
 	if done && len(body) == 0 {
 		return p, nil // some families end a list with an empty NLMSG_DONE (devlink's regions)
 	}
-	code, err := getNumber[int32](body, false)
+	n32, err := getNumber(body, 4, false)
 	if err != nil {
 		return p, err
 	}
+	code := int32(n32)
 	if code < 0 { // a dump may end with a positive number, which is no error
 		p.errno = unix.Errno(-int64(code))
 	}

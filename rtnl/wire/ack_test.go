@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,7 @@ func offsetOf(t *testing.T, path string) uint32 {
 		t.Fatal(err)
 	}
 	for off := range b {
-		if PathAt(thingTable, b, off) == path {
+		if PathAt(&thingTable, b, off) == path {
 			return uint32(headerSize + off)
 		}
 	}
@@ -85,7 +86,7 @@ func TestErrorSaysWhatTheKernelSays(t *testing.T) {
 			t.Parallel()
 			c, _ := dialFake(t, func(s []received) []any { return []any{ack(s[0], test.errno, test.ack)} })
 			r := create("web")
-			r.value = sample()
+			r.value = unsafe.Pointer(sample())
 			err := c.Do(r)
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got  %v\nwant %s", err, test.want)

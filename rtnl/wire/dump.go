@@ -18,70 +18,88 @@ var ErrInterrupted = errors.New("changed while it was read (NLM_F_DUMP_INTR)")
 // Get sends a request and decodes the one message that answers it, of type m. The error is an *Error: the kernel's
 // refusal, or ErrNoAnswer where the answer held no such message.
 func Get[T any](c *Conn, r Request, m *Message[T]) (*T, error) {
-	list, err := query(c, r, m)
+	var v *T
+	err := c.query(r, m.Info(), func(body []byte) error {
+		v = new(T)
+		return m.Body.Decode(body, v)
+	})
+	if err == nil && v == nil {
+		err = r.failed(0, 0, ErrNoAnswer)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, r.failed(0, 0, ErrNoAnswer)
-	}
-	return &list[0], nil
+	return v, nil
 }
 
 // Dump sends a request with NLM_F_DUMP and decodes all the messages of type m that answer it. A dump that the kernel
 // says is inconsistent is asked for again, and so is one of which a part was lost (ENOBUFS). The error is an *Error.
 func Dump[T any](c *Conn, r Request, m *Message[T]) ([]T, error) {
+	var list []T
+	err := c.dump(r, m.Info(), func() { list = nil }, func(body []byte) error {
+		list = append(list, *new(T))
+		return m.Body.Decode(body, &list[len(list)-1])
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// dump queries until a dump is whole, and calls begin before each try.
+func (c *Conn) dump(r Request, want Info, begin func(), each func(body []byte) error) error {
 	r.Flags |= netlink.Dump
 	var err error
 	for range dumpTries {
-		var list []T
-		list, err = query(c, r, m)
+		begin()
+		err = c.query(r, want, each)
 		if !errors.Is(err, ErrInterrupted) && !errors.Is(err, errOverrun) {
-			return list, err
+			return err
 		}
 	}
-	return nil, fmt.Errorf("%d times over: %w", dumpTries, err)
+	return fmt.Errorf("%d times over: %w", dumpTries, err)
 }
 
-// query sends r and decodes what answers it, up to the end of the dump or the one answer.
-func query[T any](c *Conn, r Request, m *Message[T]) ([]T, error) {
+// query sends r and calls each with the body of every message of the type wanted that answers it, up to the end of the
+// dump or the one answer.
+func (c *Conn) query(r Request, want Info, each func(body []byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	requests := []Request{r}
 	if err := c.send(requests); err != nil {
-		return nil, err
+		return err
 	}
-	a := answer[T]{message: m, dump: r.Flags&netlink.Dump == netlink.Dump}
+	a := answer{want: want, each: each, dump: r.Flags&netlink.Dump == netlink.Dump}
 	for !a.ended {
 		b, err := c.receive(false)
 		if errors.Is(err, unix.EAGAIN) {
-			return nil, r.failed(0, c.seq, ErrNoAnswer)
+			return r.failed(0, c.seq, ErrNoAnswer)
 		}
 		if err == nil {
 			err = a.readDatagram(c, &requests[0], b)
 		}
 		if err != nil {
 			c.drain()
-			return nil, r.failed(0, c.seq, err)
+			return r.failed(0, c.seq, err)
 		}
 	}
 	if a.err != nil {
-		return nil, a.err
+		return a.err
 	}
-	return a.list, nil
+	return nil
 }
 
-// An answer gathers the messages that answer a query. It reads on after an error, to the end, so that nothing
-// is left in the socket for the next query to find.
-type answer[T any] struct {
-	message *Message[T]
-	dump    bool
-	list    []T
-	err     error // the first
-	ended   bool
+// An answer reads the messages that answer a query. It reads on after an error, to the end, so that nothing is left in
+// the socket for the next query to find.
+type answer struct {
+	want  Info
+	each  func(body []byte) error
+	dump  bool
+	err   *Error // the first
+	ended bool
 }
 
-func (a *answer[T]) readDatagram(c *Conn, r *Request, b []byte) error {
+func (a *answer) readDatagram(c *Conn, r *Request, b []byte) error {
 	for len(b) > 0 && !a.ended {
 		h, body, rest, err := parseHeader(b)
 		if err != nil {
@@ -97,15 +115,17 @@ func (a *answer[T]) readDatagram(c *Conn, r *Request, b []byte) error {
 	return nil
 }
 
-func (a *answer[T]) add(c *Conn, r *Request, h netlink.Header, whole, body []byte) error {
+func (a *answer) add(c *Conn, r *Request, h netlink.Header, whole, body []byte) error {
 	if h.Flags&netlink.DumpInterrupted != 0 { // on any of a dump's messages, NLMSG_DONE included
 		a.fail(r.failed(0, c.seq, ErrInterrupted))
 	}
 	if h.Type != netlink.Error && h.Type != netlink.Done {
 		c.traceAnswer(whole, r, nil)
 		a.ended = !a.dump
-		if uint16(h.Type) == a.message.Type && a.err == nil {
-			a.decode(c, r, body)
+		if uint16(h.Type) == a.want.Type && a.err == nil {
+			if err := a.each(body); err != nil {
+				a.fail(r.failed(0, c.seq, fmt.Errorf("decode %s: %w", a.want.Name, err)))
+			}
 		}
 		return nil
 	}
@@ -123,17 +143,8 @@ func (a *answer[T]) add(c *Conn, r *Request, h netlink.Header, whole, body []byt
 	return nil
 }
 
-func (a *answer[T]) decode(c *Conn, r *Request, body []byte) {
-	var v T
-	if err := a.message.Body.Decode(body, &v); err != nil {
-		a.fail(r.failed(0, c.seq, fmt.Errorf("decode %s: %w", a.message.Name, err)))
-		return
-	}
-	a.list = append(a.list, v)
-}
-
 // fail keeps the first error.
-func (a *answer[T]) fail(err *Error) {
+func (a *answer) fail(err *Error) {
 	if a.err == nil {
 		a.err = err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // native is the host's byte order: the order of everything in rtnetlink that the header does not say otherwise of.
@@ -60,34 +61,60 @@ func (e *Encoder) pad() {
 	}
 }
 
-// number is what a numeric row holds. A type with a String method is shown by it.
-type number interface {
+// integer is what a numeric row holds. A type with a String method is shown by it.
+type integer interface {
 	~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int8 | ~int16 | ~int32 | ~int64
 }
 
-// putNumber writes v into all of b.
-func putNumber[V number](b []byte, big bool, v V) {
-	switch {
-	case len(b) == 1:
-		b[0] = byte(v)
-	case len(b) == 2 && big:
-		binary.BigEndian.PutUint16(b, uint16(v))
-	case len(b) == 2:
-		native.PutUint16(b, uint16(v))
-	case len(b) == 4 && big:
-		binary.BigEndian.PutUint32(b, uint32(v))
-	case len(b) == 4:
-		native.PutUint32(b, uint32(v))
-	case big:
-		binary.BigEndian.PutUint64(b, uint64(v))
+// load reads the number of size bytes that p points at.
+func load(p unsafe.Pointer, size int) uint64 {
+	switch size {
+	case 1:
+		return uint64(*(*uint8)(p))
+	case 2:
+		return uint64(*(*uint16)(p))
+	case 4:
+		return uint64(*(*uint32)(p))
+	}
+	return *(*uint64)(p)
+}
+
+// store writes the number of size bytes that p points at.
+func store(p unsafe.Pointer, size int, n uint64) {
+	switch size {
+	case 1:
+		*(*uint8)(p) = uint8(n)
+	case 2:
+		*(*uint16)(p) = uint16(n)
+	case 4:
+		*(*uint32)(p) = uint32(n)
 	default:
-		native.PutUint64(b, uint64(v))
+		*(*uint64)(p) = n
 	}
 }
 
-// getNumber reads as many bytes of b as V has. More bytes than that are a newer kernel's business.
-func getNumber[V number](b []byte, big bool) (V, error) {
-	size := sizeOf[V]()
+// putNumber writes n into all of b.
+func putNumber(b []byte, big bool, n uint64) {
+	switch {
+	case len(b) == 1:
+		b[0] = byte(n)
+	case len(b) == 2 && big:
+		binary.BigEndian.PutUint16(b, uint16(n))
+	case len(b) == 2:
+		native.PutUint16(b, uint16(n))
+	case len(b) == 4 && big:
+		binary.BigEndian.PutUint32(b, uint32(n))
+	case len(b) == 4:
+		native.PutUint32(b, uint32(n))
+	case big:
+		binary.BigEndian.PutUint64(b, n)
+	default:
+		native.PutUint64(b, n)
+	}
+}
+
+// getNumber reads a number of size bytes. More bytes than that are a newer kernel's business.
+func getNumber(b []byte, size int, big bool) (uint64, error) {
 	if len(b) < size {
 		return 0, fmt.Errorf("%d bytes where %d are needed: %w", len(b), size, ErrTruncated)
 	}
@@ -97,11 +124,11 @@ func getNumber[V number](b []byte, big bool) (V, error) {
 	}
 	switch size {
 	case 1:
-		return V(b[0]), nil
+		return uint64(b[0]), nil
 	case 2:
-		return V(order.Uint16(b)), nil
+		return uint64(order.Uint16(b)), nil
 	case 4:
-		return V(order.Uint32(b)), nil
+		return uint64(order.Uint32(b)), nil
 	}
-	return V(order.Uint64(b)), nil
+	return order.Uint64(b), nil
 }

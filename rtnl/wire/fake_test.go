@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -107,7 +108,7 @@ func ack(to received, errno unix.Errno, extended *extendedAck) []byte {
 	flags := netlink.HeaderFlags(flagCapped)
 	if extended != nil {
 		flags |= flagAckTLVs
-		encode(ackTable.rows(), &e, extended)
+		of(&ackTable).encode(&e, unsafe.Pointer(extended))
 	}
 	return message(netlink.Error, flags, to.Sequence, e.b)
 }

@@ -75,11 +75,11 @@ func FuzzPathAt(f *testing.F) {
 	f.Add(b, len(b), 99)
 	f.Add(b[:9], -1, 3)
 	f.Fuzz(func(t *testing.T, b []byte, offset, typ int) {
-		path := PathAt(thingTable, b, offset)
+		path := PathAt(&thingTable, b, offset)
 		if (offset < 0 || offset >= len(b)) && path != "" {
 			t.Errorf("%s is at %d, outside of %d bytes", path, offset, len(b))
 		}
-		if names := thingTable.missing(b, offset, uint16(typ)); len(names) == 0 || names[len(names)-1] == "" {
+		if names := of(&thingTable).missing(b, offset, uint16(typ)); len(names) == 0 || names[len(names)-1] == "" {
 			t.Errorf("the missing attribute has no name: %q", names)
 		}
 	})

@@ -75,7 +75,7 @@ func TestKernelRefusals(t *testing.T) {
 	t.Parallel()
 	c := dialKernel(t)
 	long := pair("c")
-	long.value.(*benchLink).Info.Data.(*benchVeth).Peer.Name = "longer-than-IFNAMSIZ"
+	(*benchLink)(long.value).Info.Data.(*benchVeth).Peer.Name = "longer-than-IFNAMSIZ"
 	silent := pair("a")
 	silent.Flags &^= netlink.Acknowledge
 	err := c.Do(pair("a"), pair("a"), long, pair("b"), silent)

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"strconv"
+	"unsafe"
 
 	"github.com/mdlayher/netlink"
 )
@@ -20,34 +21,27 @@ type Request struct {
 	Name    string // of the type, such as RTM_NEWLINK
 	Purpose string // what it is for, such as "create pl-web"; errors and traces say it
 
-	// A *Table[T] and a *T: two pointers, so that a Request needs no memory of its own.
-	body  body
-	value any
-}
-
-// body is a table that need not know the type of what it encodes. Every *Table is one.
-type body interface {
-	Codec
-	layout
-	rows() []row
+	body  *rows
+	value unsafe.Pointer // to the struct that body describes
 }
 
 // New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
 func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Request {
 	return Request{
 		Type: netlink.HeaderType(m.Type), Flags: netlink.Request | flags,
-		Name: m.Name, Purpose: purpose, body: m.Body, value: v,
+		Name: m.Name, Purpose: purpose, body: of(m.Body), value: unsafe.Pointer(v),
 	}
 }
 
 // Info is what a trace needs to know of a message type.
 type Info struct {
+	Type uint16
 	Name string
 	Body Codec // nil where the body is not known
 }
 
 // Info returns what a trace needs to know of m.
-func (m *Message[T]) Info() Info { return Info{m.Name, m.Body} }
+func (m *Message[T]) Info() Info { return Info{m.Type, m.Name, of(m.Body)} }
 
 // A Protocol is a netlink family and its message types.
 type Protocol struct {
@@ -83,7 +77,7 @@ func (r *Request) appendTo(e *Encoder, seq uint32) {
 	start := len(e.b)
 	e.grow(headerSize)
 	if r.body != nil {
-		encode(r.body.rows(), e, r.value)
+		r.body.encode(e, r.value)
 	}
 	n := len(e.b) - start
 	h := e.b[start:]

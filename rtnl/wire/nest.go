@@ -1,100 +1,116 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Nest is an attribute whose payload is described by a table of its own. nil is not sent.
 func Nest[T, N any](typ uint16, name string, f func(*T) **N, t *Table[N]) Row[T] {
-	return Row[T]{attribute(typ, name, nest[N]{flagNested, t, at(f)})}
+	return Row[T]{attribute(typ, name, &nest{flagNested, of(t), at(f), zero[N]})}
 }
 
 // Struct is an attribute whose payload is a C struct: a table that has fields only. nil is not sent.
 func Struct[T, N any](typ uint16, name string, f func(*T) **N, t *Table[N]) Row[T] {
-	return Row[T]{attribute(typ, name, nest[N]{0, t, at(f)})}
+	return Row[T]{attribute(typ, name, &nest{0, of(t), at(f), zero[N]})}
 }
 
-type nest[N any] struct {
+// zero makes an empty struct to decode into.
+func zero[N any]() unsafe.Pointer { return unsafe.Pointer(new(N)) }
+
+type nest struct {
 	flags uint16
-	table *Table[N]
+	table *rows
 	at    getter
+	zero  func() unsafe.Pointer
 }
 
-func (n nest[N]) put(e *Encoder, r *row, v any) {
-	if x := *n.at(v).(**N); x != nil {
+func (n *nest) put(e *Encoder, r *row, v unsafe.Pointer) {
+	if x := *(*unsafe.Pointer)(n.at(v)); x != nil {
 		start := e.begin(r.typ | n.flags)
-		encode(n.table.rows(), e, x)
+		n.table.encode(e, x)
 		e.end(start)
 	}
 }
 
-func (n nest[N]) get(v any, a Attr) error {
-	x := new(N)
-	*n.at(v).(**N) = x
-	return decode(n.table.rows(), a.Data, x)
+func (n *nest) get(v unsafe.Pointer, a Attr) error {
+	x := n.zero()
+	*(*unsafe.Pointer)(n.at(v)) = x
+	return n.table.decode(a.Data, x)
 }
 
-func (n nest[N]) show(Attr) string { return "" } // its fields and attributes say it
-func (n nest[N]) inner(any) layout { return n.table }
+func (n *nest) show(Attr) string            { return "" } // its fields and attributes say it
+func (n *nest) inner(unsafe.Pointer) layout { return n.table }
 
 // List is an attribute that holds a list: in it, one attribute of type elem for each element. An empty list is not sent.
 func List[T, N any](typ uint16, name string, elem uint16, elemName string, f func(*T) *[]N, t *Table[N]) Row[T] {
-	return Row[T]{attribute(typ, name, listOf[N]{elem, elemName, t, at(f)})}
+	return Row[T]{attribute(typ, name, &listOf{elem, elemName, of(t), at(f), grow[N], unsafe.Sizeof(*new(N))})}
 }
 
-type listOf[N any] struct {
+// grow appends an empty element to the slice at p, and returns the element's address.
+func grow[N any](p unsafe.Pointer) unsafe.Pointer {
+	list := (*[]N)(p)
+	*list = append(*list, *new(N))
+	return unsafe.Pointer(&(*list)[len(*list)-1])
+}
+
+type listOf struct {
 	elem     uint16
 	elemName string
-	table    *Table[N]
+	table    *rows
 	at       getter
+	grow     func(unsafe.Pointer) unsafe.Pointer
+	stride   uintptr // bytes of an element
 }
 
-func (l listOf[N]) put(e *Encoder, r *row, v any) {
-	all := *l.at(v).(*[]N)
+func (l *listOf) put(e *Encoder, r *row, v unsafe.Pointer) {
+	// All slices have one shape: where the elements are, and how many.
+	all := *(*[]struct{})(l.at(v))
 	if len(all) == 0 {
 		return
 	}
+	first := unsafe.Pointer(unsafe.SliceData(all))
 	start := e.begin(r.typ | flagNested)
 	for i := range all {
 		one := e.begin(l.elem | flagNested)
-		encode(l.table.rows(), e, &all[i])
+		l.table.encode(e, unsafe.Add(first, uintptr(i)*l.stride))
 		e.end(one)
 	}
 	e.end(start)
 }
 
-func (l listOf[N]) get(v any, a Attr) error {
-	all := l.at(v).(*[]N)
+func (l *listOf) get(v unsafe.Pointer, a Attr) error {
 	for one := range attrs(a.Data) {
 		if one.bad {
 			return ErrTruncated
 		}
-		var n N
-		*all = append(*all, n)
-		if err := decode(l.table.rows(), one.Data, &(*all)[len(*all)-1]); err != nil {
+		if err := l.table.decode(one.Data, l.grow(l.at(v))); err != nil {
 			return fmt.Errorf("%s: %w", l.elemName, err)
 		}
 	}
 	return nil
 }
 
-func (l listOf[N]) show(Attr) string { return "" } // its elements say it
-func (l listOf[N]) inner(any) layout { return elements{l.elemName, l.table} }
+func (l *listOf) show(Attr) string            { return "" } // its elements say it
+func (l *listOf) inner(unsafe.Pointer) layout { return elements{l.elemName, l.table} }
 
 // NestBy is an attribute whose table depends on a name that another attribute holds: IFLA_INFO_DATA by IFLA_INFO_KIND,
 // NFTA_EXPR_DATA by NFTA_EXPR_NAME. data holds a pointer to the kind's struct, a Raw where kinds has no such
 // name, or nil, which is not sent.
 func NestBy[T any](typ uint16, name string, key func(*T) string, data func(*T) *any, kinds Kinds) Row[T] {
-	c := nestBy{func(v any) string { return key(v.(*T)) }, at(data), kinds}
+	c := &nestBy{func(v unsafe.Pointer) string { return key((*T)(v)) }, at(data), kinds, zero[T]}
 	return Row[T]{row{typ: typ, name: name, role: late, codec: c}}
 }
 
 type nestBy struct {
-	key   func(v any) string
+	key   func(v unsafe.Pointer) string
 	at    getter
 	kinds Kinds
+	zero  func() unsafe.Pointer // the struct that the row is of
 }
 
-func (n nestBy) put(e *Encoder, r *row, v any) {
-	data := *n.at(v).(*any)
+func (n *nestBy) put(e *Encoder, r *row, v unsafe.Pointer) {
+	data := *(*any)(n.at(v))
 	if data == nil {
 		return
 	}
@@ -103,30 +119,30 @@ func (n nestBy) put(e *Encoder, r *row, v any) {
 		copy(e.grow(len(raw)), raw)
 	} else if k, ok := n.kinds[n.key(v)]; !ok {
 		e.fail("%s: %q is not known here, so its data can only be a wire.Raw", r.name, n.key(v))
-	} else if !k.is(data) {
+	} else if x := k.address(data); x == nil {
 		e.fail("%s: a %T cannot be the data of %q", r.name, data, n.key(v))
 	} else {
-		encode(k.rows(), e, data)
+		k.table.encode(e, x)
 	}
 	e.end(start)
 }
 
-func (n nestBy) get(v any, a Attr) error {
-	data := n.at(v).(*any)
+func (n *nestBy) get(v unsafe.Pointer, a Attr) error {
+	data := (*any)(n.at(v))
 	k, ok := n.kinds[n.key(v)]
 	if !ok {
 		*data = Raw(append([]byte{}, a.Data...))
 		return nil
 	}
 	*data = k.zero()
-	return decode(k.rows(), a.Data, *data)
+	return k.table.decode(a.Data, k.address(*data))
 }
 
-func (n nestBy) show(a Attr) string { return hex(a.Data) }
+func (n *nestBy) show(a Attr) string { return hex(a.Data) }
 
-func (n nestBy) inner(v any) layout {
+func (n *nestBy) inner(v unsafe.Pointer) layout {
 	if k, ok := n.kinds[n.key(v)]; ok {
-		return k
+		return k.table
 	}
 	return nil
 }
@@ -138,19 +154,16 @@ type Raw []byte
 type Kinds map[string]Kind
 
 // A Kind is one table of Kinds, made by KindOf.
-type Kind interface {
-	layout
-	rows() []row
-	zero() any        // a new struct, by its address
-	is(data any) bool // whether data is the address of such a struct
+type Kind struct {
+	table   *rows
+	zero    func() any                    // a new struct, by its address
+	address func(data any) unsafe.Pointer // of the struct that data points at; nil if that is another one
 }
 
 // KindOf makes a kind of a table: the data is a *N.
-func KindOf[N any](t *Table[N]) Kind { return t }
-
-func (t *Table[T]) zero() any { return new(T) }
-
-func (t *Table[T]) is(data any) bool {
-	_, ok := data.(*T)
-	return ok
+func KindOf[N any](t *Table[N]) Kind {
+	return Kind{of(t), func() any { return new(N) }, func(data any) unsafe.Pointer {
+		n, _ := data.(*N)
+		return unsafe.Pointer(n)
+	}}
 }

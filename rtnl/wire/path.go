@@ -50,19 +50,14 @@ func joinPath(names []string) string {
 	return strings.Join(short, "/")
 }
 
-func (t Table[T]) missing(b []byte, nest int, typ uint16) []string {
-	return missing(t.rows(), new(T), b, nest, typ)
-}
-
-// missing is layout's, for a body by these rows. v is a zero struct of theirs, to use up.
-func missing(rows []row, v any, b []byte, nest int, typ uint16) []string {
+func (rs *rows) missing(b []byte, nest int, typ uint16) []string {
 	if nest < 0 {
-		return []string{find(rows, typ).attrName(typ)}
+		return []string{rs.find(typ).attrName(typ)}
 	}
-	decodeKeys(rows, b, v)
+	v := rs.decodeKeys(b)
 	start := 0
-	for i := range rows {
-		start += rows[i].size
+	for i := range *rs {
+		start += (*rs)[i].size
 	}
 	start = min(align(start), len(b))
 	for a := range attrs(b[start:]) {
@@ -70,7 +65,7 @@ func missing(rows []row, v any, b []byte, nest int, typ uint16) []string {
 		if a.bad || nest < at || nest >= at+attrHeader+len(a.Data) {
 			continue
 		}
-		r := find(rows, a.Type)
+		r := rs.find(a.Type)
 		name := r.attrName(a.Type)
 		in := r.innerOf(v)
 		if in == nil {

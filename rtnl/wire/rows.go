@@ -12,13 +12,13 @@ import (
 // The fields of a fixed struct. Field and FieldBE take the size from the Go type: 1, 2, 4 or 8 bytes.
 
 // Field is a field in the host's byte order.
-func Field[T any, V number](name string, f func(*T) *V) Row[T] { return field(name, false, f) }
+func Field[T any, V integer](name string, f func(*T) *V) Row[T] {
+	return Row[T]{number(0, name, inField, sizeOf[V](), at(f), nameOf[V])}
+}
 
 // FieldBE is a field in network byte order, such as nfgenmsg's res_id.
-func FieldBE[T any, V number](name string, f func(*T) *V) Row[T] { return field(name, true, f) }
-
-func field[T any, V number](name string, big bool, f func(*T) *V) Row[T] {
-	return Row[T]{row{name: name, size: sizeOf[V](), codec: numeric[V]{big: big, at: at(f)}}}
+func FieldBE[T any, V integer](name string, f func(*T) *V) Row[T] {
+	return Row[T]{number(0, name, inField|bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // Pad is n bytes of a fixed struct that hold nothing.
@@ -26,132 +26,159 @@ func Pad[T any](n int) Row[T] { return Row[T]{row{name: "pad", size: n, codec: p
 
 type padding struct{ flat }
 
-func (padding) put(e *Encoder, r *row, _ any) { e.grow(r.size) }
-func (padding) get(any, Attr) error           { return nil }
-func (padding) show(a Attr) string            { return hex(a.Data) }
+func (padding) put(e *Encoder, r *row, _ unsafe.Pointer) { e.grow(r.size) }
+func (padding) get(unsafe.Pointer, Attr) error           { return nil }
+func (padding) show(a Attr) string                       { return hex(a.Data) }
 
 // The numbers. A value of 0 is not sent: where 0 means something, take the Opt row, whose nil is not sent.
 
 // U8 is a number of 8 bits.
 func U8[T any, V ~uint8 | ~int8](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, numeric[V]{at: at(f)})}
+	return Row[T]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // U16 is a number of 16 bits in the host's byte order.
 func U16[T any, V ~uint16 | ~int16](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, numeric[V]{at: at(f)})}
+	return Row[T]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // U32 is a number of 32 bits in the host's byte order.
 func U32[T any, V ~uint32 | ~int32](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, numeric[V]{at: at(f)})}
+	return Row[T]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // U64 is a number of 64 bits in the host's byte order.
 func U64[T any, V ~uint64 | ~int64](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, numeric[V]{at: at(f)})}
+	return Row[T]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // BE16 is a number of 16 bits in network byte order.
 func BE16[T any, V ~uint16 | ~int16](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, numeric[V]{big: true, at: at(f)})}
+	return Row[T]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // BE32 is a number of 32 bits in network byte order, as all of nftables' are.
 func BE32[T any, V ~uint32 | ~int32](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, numeric[V]{big: true, at: at(f)})}
+	return Row[T]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // BE64 is a number of 64 bits in network byte order.
 func BE64[T any, V ~uint64 | ~int64](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, numeric[V]{big: true, at: at(f)})}
+	return Row[T]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // ReqBE is a number in network byte order, of the Go type's size, that is always sent, 0 as well. Many of nftables'
 // attributes are required and have a 0 that says something: NFT_CMP_EQ, NF_DROP, NF_INET_PRE_ROUTING.
-func ReqBE[T any, V number](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, numeric[V]{big: true, always: true, at: at(f)})}
+func ReqBE[T any, V integer](typ uint16, name string, f func(*T) *V) Row[T] {
+	return Row[T]{number(typ, name, bigEndian|always, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // Opt is a number in the host's byte order, of the Go type's size, of which 0 is a value and nil is not sent.
-func Opt[T any, V number](typ uint16, name string, f func(*T) **V) Row[T] {
-	return Row[T]{attribute(typ, name, optional[V]{at: at(f)})}
+func Opt[T any, V integer](typ uint16, name string, f func(*T) **V) Row[T] {
+	return Row[T]{number(typ, name, byPointer, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // OptBE is Opt in network byte order.
-func OptBE[T any, V number](typ uint16, name string, f func(*T) **V) Row[T] {
-	return Row[T]{attribute(typ, name, optional[V]{big: true, at: at(f)})}
+func OptBE[T any, V integer](typ uint16, name string, f func(*T) **V) Row[T] {
+	return Row[T]{number(typ, name, byPointer|bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // attribute is a row of no special role.
 func attribute(typ uint16, name string, c codec) row { return row{typ: typ, name: name, codec: c} }
 
+// A numberForm is how a number is sent.
+type numberForm uint8
+
+const (
+	inField   numberForm = 1 << iota // of the fixed struct, not an attribute
+	bigEndian                        // in network byte order
+	always                           // though it is 0
+	byPointer                        // unless its pointer is nil
+)
+
+// number is a row of a number of size bytes.
+//
+//go:noinline
+func number(typ uint16, name string, form numberForm, size int, at getter, show func(uint64) string) row {
+	n := numeric{size: size, big: form&bigEndian != 0, always: form&always != 0, at: at, name: show}
+	r := row{typ: typ, name: name, codec: &n}
+	if form&inField != 0 {
+		r.size = size
+	}
+	if form&byPointer != 0 {
+		r.codec = &optional{n}
+	}
+	return r
+}
+
 // numeric is a number, of a field or an attribute.
-type numeric[V number] struct {
+type numeric struct {
 	flat
+	size   int  // bytes
 	big    bool // in network byte order
 	always bool // sent though it is 0
 	at     getter
+	name   func(uint64) string // how its type shows it
 }
 
-func (n numeric[V]) put(e *Encoder, r *row, v any) {
-	switch x := *n.at(v).(*V); {
+func (n *numeric) put(e *Encoder, r *row, v unsafe.Pointer) {
+	switch x := load(n.at(v), n.size); {
 	case r.size > 0:
 		putNumber(e.grow(r.size), n.big, x)
 	case x != 0 || n.always:
-		putNumber(e.attr(r.typ, sizeOf[V]()), n.big, x)
+		putNumber(e.attr(r.typ, n.size), n.big, x)
 	}
 }
 
-func (n numeric[V]) get(v any, a Attr) (err error) {
-	*n.at(v).(*V), err = getNumber[V](a.Data, n.big)
-	return err
-}
-
-func (n numeric[V]) show(a Attr) string { return showNumber[V](a.Data, n.big) }
-
-// optional is a number that has an absent besides its 0.
-type optional[V number] struct {
-	flat
-	big bool
-	at  getter
-}
-
-func (o optional[V]) put(e *Encoder, r *row, v any) {
-	if x := *o.at(v).(**V); x != nil {
-		putNumber(e.attr(r.typ, sizeOf[V]()), o.big, *x)
-	}
-}
-
-func (o optional[V]) get(v any, a Attr) error {
-	x, err := getNumber[V](a.Data, o.big)
+func (n *numeric) get(v unsafe.Pointer, a Attr) error {
+	x, err := getNumber(a.Data, n.size, n.big)
 	if err == nil {
-		*o.at(v).(**V) = &x
+		store(n.at(v), n.size, x)
 	}
 	return err
 }
 
-func (o optional[V]) show(a Attr) string { return showNumber[V](a.Data, o.big) }
-
-func showNumber[V number](b []byte, big bool) string {
-	n, err := getNumber[V](b, big)
+func (n *numeric) show(a Attr) string {
+	x, err := getNumber(a.Data, n.size, n.big)
 	if err != nil {
-		return hex(b)
+		return hex(a.Data)
 	}
-	return fmt.Sprint(n)
+	return n.name(x)
 }
+
+// optional is a number that has an absent besides its 0: the field is a pointer to it.
+type optional struct{ numeric }
+
+func (o *optional) put(e *Encoder, r *row, v unsafe.Pointer) {
+	if x := *(*unsafe.Pointer)(o.at(v)); x != nil {
+		putNumber(e.attr(r.typ, o.size), o.big, load(x, o.size))
+	}
+}
+
+func (o *optional) get(v unsafe.Pointer, a Attr) error {
+	x, err := getNumber(a.Data, o.size, o.big)
+	if err == nil {
+		number := unsafe.Pointer(new(uint64)) // aligned, and large enough, for all
+		store(number, o.size, x)
+		*(*unsafe.Pointer)(o.at(v)) = number
+	}
+	return err
+}
+
+// nameOf shows a number as its type does: by its String method, or else in decimal.
+func nameOf[V integer](n uint64) string { return fmt.Sprint(V(n)) }
 
 // sizeOf is the size of a number in bytes.
-func sizeOf[V number]() int { return int(unsafe.Sizeof(V(0))) }
+func sizeOf[V integer]() int { return int(unsafe.Sizeof(V(0))) }
 
 // String is a string that ends in a NUL on the wire, such as an interface's name. "" is not sent.
 func String[T any](typ uint16, name string, f func(*T) *string) Row[T] {
-	return Row[T]{attribute(typ, name, text{nul: 1, at: at(f)})}
+	return Row[T]{attribute(typ, name, &text{nul: 1, at: at(f)})}
 }
 
 // Text is a string without a NUL at its end, such as IFLA_IFALIAS. "" is not sent.
 func Text[T any](typ uint16, name string, f func(*T) *string) Row[T] {
-	return Row[T]{attribute(typ, name, text{at: at(f)})}
+	return Row[T]{attribute(typ, name, &text{at: at(f)})}
 }
 
 type text struct {
@@ -160,18 +187,18 @@ type text struct {
 	at  getter
 }
 
-func (t text) put(e *Encoder, r *row, v any) {
-	if s := *t.at(v).(*string); s != "" {
+func (t *text) put(e *Encoder, r *row, v unsafe.Pointer) {
+	if s := *(*string)(t.at(v)); s != "" {
 		putString(e, r.typ, s, t.nul)
 	}
 }
 
-func (t text) get(v any, a Attr) error { *t.at(v).(*string) = cstring(a.Data); return nil }
-func (t text) show(a Attr) string      { return strconv.Quote(cstring(a.Data)) }
+func (t *text) get(v unsafe.Pointer, a Attr) error { *(*string)(t.at(v)) = cstring(a.Data); return nil }
+func (t *text) show(a Attr) string                 { return strconv.Quote(cstring(a.Data)) }
 
 // Strings is an attribute that is repeated, once for each string: IFLA_ALT_IFNAME in IFLA_PROP_LIST.
 func Strings[T any](typ uint16, name string, f func(*T) *[]string) Row[T] {
-	return Row[T]{attribute(typ, name, texts{at: at(f)})}
+	return Row[T]{attribute(typ, name, &texts{at: at(f)})}
 }
 
 type texts struct {
@@ -179,19 +206,19 @@ type texts struct {
 	at getter
 }
 
-func (t texts) put(e *Encoder, r *row, v any) {
-	for _, s := range *t.at(v).(*[]string) {
+func (t *texts) put(e *Encoder, r *row, v unsafe.Pointer) {
+	for _, s := range *(*[]string)(t.at(v)) {
 		putString(e, r.typ, s, 1)
 	}
 }
 
-func (t texts) get(v any, a Attr) error {
-	list := t.at(v).(*[]string)
+func (t *texts) get(v unsafe.Pointer, a Attr) error {
+	list := (*[]string)(t.at(v))
 	*list = append(*list, cstring(a.Data))
 	return nil
 }
 
-func (t texts) show(a Attr) string { return strconv.Quote(cstring(a.Data)) }
+func (t *texts) show(a Attr) string { return strconv.Quote(cstring(a.Data)) }
 
 func putString(e *Encoder, typ uint16, s string, nul int) {
 	if i := strings.IndexByte(s, 0); i >= 0 {
@@ -208,7 +235,7 @@ func cstring(b []byte) string {
 
 // Bytes is a payload that has no shape of its own. nil is not sent.
 func Bytes[T any, V ~[]byte](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, blob[V]{at: at(f)})}
+	return Row[T]{attribute(typ, name, &blob{at: at(f), text: textOf[V]})}
 }
 
 // MAC is a link-layer address. nil is not sent.
@@ -216,29 +243,36 @@ func MAC[T any](typ uint16, name string, f func(*T) *net.HardwareAddr) Row[T] {
 	return Bytes(typ, name, f)
 }
 
-type blob[V ~[]byte] struct {
+type blob struct {
 	flat
-	at getter
+	at   getter
+	text func([]byte) string // how its type shows it
 }
 
-func (p blob[V]) put(e *Encoder, r *row, v any) {
-	if b := *p.at(v).(*V); b != nil {
+func (p *blob) put(e *Encoder, r *row, v unsafe.Pointer) {
+	if b := *(*[]byte)(p.at(v)); b != nil {
 		copy(e.attr(r.typ, len(b)), b)
 	}
 }
 
-func (p blob[V]) get(v any, a Attr) error { *p.at(v).(*V) = append(V{}, a.Data...); return nil }
+func (p *blob) get(v unsafe.Pointer, a Attr) error {
+	*(*[]byte)(p.at(v)) = append([]byte{}, a.Data...)
+	return nil
+}
 
-func (p blob[V]) show(a Attr) string {
-	if s, ok := any(V(a.Data)).(fmt.Stringer); ok {
+func (p *blob) show(a Attr) string { return p.text(a.Data) }
+
+// textOf shows bytes as their type does: by its String method, or else in hexadecimal.
+func textOf[V ~[]byte](b []byte) string {
+	if s, ok := any(V(b)).(fmt.Stringer); ok {
 		return s.String()
 	}
-	return hex(a.Data)
+	return hex(b)
 }
 
 // IP is an IPv4 or IPv6 address, 4 or 16 bytes. The zero Addr is not sent; a decoded 4-in-6 address stays one.
 func IP[T any](typ uint16, name string, f func(*T) *netip.Addr) Row[T] {
-	return Row[T]{attribute(typ, name, ip{at: at(f)})}
+	return Row[T]{attribute(typ, name, &ip{at: at(f)})}
 }
 
 type ip struct {
@@ -246,8 +280,8 @@ type ip struct {
 	at getter
 }
 
-func (p ip) put(e *Encoder, r *row, v any) {
-	switch a := *p.at(v).(*netip.Addr); {
+func (p *ip) put(e *Encoder, r *row, v unsafe.Pointer) {
+	switch a := *(*netip.Addr)(p.at(v)); {
 	case a.Is4():
 		b := a.As4()
 		copy(e.attr(r.typ, len(b)), b[:])
@@ -257,16 +291,16 @@ func (p ip) put(e *Encoder, r *row, v any) {
 	}
 }
 
-func (p ip) get(v any, a Attr) error {
+func (p *ip) get(v unsafe.Pointer, a Attr) error {
 	addr, ok := netip.AddrFromSlice(a.Data)
 	if !ok {
 		return fmt.Errorf("an address of %d bytes, where 4 or 16 are possible: %w", len(a.Data), ErrTruncated)
 	}
-	*p.at(v).(*netip.Addr) = addr
+	*(*netip.Addr)(p.at(v)) = addr
 	return nil
 }
 
-func (p ip) show(a Attr) string {
+func (p *ip) show(a Attr) string {
 	if addr, ok := netip.AddrFromSlice(a.Data); ok {
 		return addr.String()
 	}
@@ -275,7 +309,7 @@ func (p ip) show(a Attr) string {
 
 // Flag is an attribute without a payload, true when it is there (NLA_FLAG).
 func Flag[T any](typ uint16, name string, f func(*T) *bool) Row[T] {
-	return Row[T]{attribute(typ, name, present{at: at(f)})}
+	return Row[T]{attribute(typ, name, &present{at: at(f)})}
 }
 
 type present struct {
@@ -283,21 +317,21 @@ type present struct {
 	at getter
 }
 
-func (p present) put(e *Encoder, r *row, v any) {
-	if *p.at(v).(*bool) {
+func (p *present) put(e *Encoder, r *row, v unsafe.Pointer) {
+	if *(*bool)(p.at(v)) {
 		e.attr(r.typ, 0)
 	}
 }
 
-func (p present) get(v any, _ Attr) error { *p.at(v).(*bool) = true; return nil }
-func (p present) show(Attr) string        { return "true" }
+func (p *present) get(v unsafe.Pointer, _ Attr) error { *(*bool)(p.at(v)) = true; return nil }
+func (p *present) show(Attr) string                   { return "true" }
 
 // Custom is an attribute that no other row describes. put appends the payload to a slice and returns it, or returns
 // nil for an attribute that is not sent; nested sets NLA_F_NESTED on what is sent.
 func Custom[T any](typ uint16, name string, nested bool, put func(v *T) []byte, get func(v *T, a Attr) error, show func(a Attr) string) Row[T] {
-	c := custom{
-		encode: func(v any) []byte { return put(v.(*T)) },
-		decode: func(v any, a Attr) error { return get(v.(*T), a) },
+	c := &custom{
+		encode: func(v unsafe.Pointer) []byte { return put((*T)(v)) },
+		decode: func(v unsafe.Pointer, a Attr) error { return get((*T)(v), a) },
 		value:  show,
 	}
 	if nested {
@@ -309,23 +343,23 @@ func Custom[T any](typ uint16, name string, nested bool, put func(v *T) []byte, 
 type custom struct {
 	flat
 	flags  uint16
-	encode func(v any) []byte
-	decode func(v any, a Attr) error
+	encode func(v unsafe.Pointer) []byte
+	decode func(v unsafe.Pointer, a Attr) error
 	value  func(a Attr) string
 }
 
-func (c custom) put(e *Encoder, r *row, v any) {
+func (c *custom) put(e *Encoder, r *row, v unsafe.Pointer) {
 	if b := c.encode(v); b != nil {
 		copy(e.attr(r.typ|c.flags, len(b)), b)
 	}
 }
 
-func (c custom) get(v any, a Attr) error { return c.decode(v, a) }
-func (c custom) show(a Attr) string      { return c.value(a) }
+func (c *custom) get(v unsafe.Pointer, a Attr) error { return c.decode(v, a) }
+func (c *custom) show(a Attr) string                 { return c.value(a) }
 
 // Unknown keeps the attributes that no row of the table names, and sends them again, last.
 func Unknown[T any](f func(*T) *[]Attr) Row[T] {
-	return Row[T]{row{role: unknown, codec: others{at: at(f)}}}
+	return Row[T]{row{role: unknown, codec: &others{at: at(f)}}}
 }
 
 type others struct {
@@ -333,19 +367,19 @@ type others struct {
 	at getter
 }
 
-func (o others) put(e *Encoder, _ *row, v any) {
-	for _, a := range *o.at(v).(*[]Attr) {
+func (o *others) put(e *Encoder, _ *row, v unsafe.Pointer) {
+	for _, a := range *(*[]Attr)(o.at(v)) {
 		copy(e.attr(a.wireType(), len(a.Data)), a.Data)
 	}
 }
 
-func (o others) get(v any, a Attr) error {
-	list := o.at(v).(*[]Attr)
+func (o *others) get(v unsafe.Pointer, a Attr) error {
+	list := (*[]Attr)(o.at(v))
 	a.Data = append([]byte{}, a.Data...)
 	*list = append(*list, a)
 	return nil
 }
 
-func (o others) show(a Attr) string { return hex(a.Data) }
+func (o *others) show(a Attr) string { return hex(a.Data) }
 
 func hex(b []byte) string { return fmt.Sprintf("%#x", b) }

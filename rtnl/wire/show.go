@@ -3,6 +3,7 @@ package wire
 import (
 	"slices"
 	"strconv"
+	"unsafe"
 )
 
 // A Node is one field or attribute of a message, as a person wants to see it.
@@ -33,28 +34,25 @@ type layout interface {
 }
 
 // Show implements Codec.
-func (t Table[T]) Show(b []byte) []Node { return t.show(b, 0) }
+func (rs *rows) Show(b []byte) []Node { return rs.show(b, 0) }
 
-func (t Table[T]) show(b []byte, offset int) []Node { return show(t.rows(), new(T), b, offset) }
-
-// show shows b, a body by these rows that begins at offset. v is a zero struct of theirs, to use up.
-func show(rows []row, v any, b []byte, offset int) []Node {
-	decodeKeys(rows, b, v)
+func (rs *rows) show(b []byte, offset int) []Node {
+	v := rs.decodeKeys(b)
 	var nodes []Node
 	n := 0
-	for i := range rows {
-		r := &rows[i]
+	for i := range *rs {
+		r := &(*rs)[i]
 		if r.size == 0 {
 			break
 		}
 		if len(b) < n+r.size {
 			return append(nodes, malformed(b[n:], offset+n)...)
 		}
-		value := r.show(Attr{Data: b[n : n+r.size]})
+		value := r.codec.show(Attr{Data: b[n : n+r.size]})
 		nodes = append(nodes, Node{Name: r.name, Value: value, Offset: offset + n, Length: r.size})
 		n += r.size
 	}
-	if isStruct(rows) {
+	if rs.isStruct() {
 		if n < len(b) {
 			nodes = append(nodes, Node{Name: "rest", Value: hex(b[n:]), Offset: offset + n, Length: len(b) - n})
 		}
@@ -66,47 +64,51 @@ func show(rows []row, v any, b []byte, offset int) []Node {
 		if a.bad {
 			return append(nodes, malformed(b[n+a.offset:], at)...)
 		}
-		nodes = append(nodes, showAttr(rows, v, a.Attr, at))
+		nodes = append(nodes, rs.showAttr(v, a.Attr, at))
 	}
 	return nodes
 }
 
-func showAttr(rows []row, v any, a Attr, at int) Node {
-	r := find(rows, a.Type)
+func (rs rows) showAttr(v unsafe.Pointer, a Attr, at int) Node {
+	r := rs.find(a.Type)
 	node := Node{Name: r.attrName(a.Type), Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data)}
 	switch in := r.innerOf(v); {
 	case in != nil:
 		node.Children = in.show(a.Data, at+attrHeader)
 	case r != nil:
-		node.Value = r.show(a)
+		node.Value = r.codec.show(a)
 	default:
 		node.Value = hex(a.Data)
 	}
 	return node
 }
 
-// decodeKeys decodes into v what says the meaning of late rows. Unlike decode it goes on after what cannot be read.
-func decodeKeys(rows []row, b []byte, v any) {
-	if !slices.ContainsFunc(rows, func(r row) bool { return r.role == late }) {
-		return
+// decodeKeys decodes what says the meaning of late rows, for innerOf; nil where there are none. Unlike decode it goes on
+// after what cannot be read.
+func (rs rows) decodeKeys(b []byte) unsafe.Pointer {
+	i := slices.IndexFunc(rs, func(r row) bool { return r.role == late })
+	if i < 0 {
+		return nil
 	}
-	rest, err := decodeFields(rows, b, v)
+	v := rs[i].codec.(*nestBy).zero()
+	rest, err := rs.decodeFields(b, v)
 	if err != nil {
-		return
+		return v
 	}
 	for a := range attrs(rest) {
-		if r := find(rows, a.Type); r != nil && r.role == plain && !a.bad {
-			_ = r.get(v, a.Attr) // what cannot be read stays zero, and is shown as hexadecimal
+		if r := rs.find(a.Type); r != nil && r.role == plain && !a.bad {
+			_ = r.codec.get(v, a.Attr) // what cannot be read stays zero, and is shown as hexadecimal
 		}
 	}
+	return v
 }
 
 // innerOf is what describes the payload of r in v, or nil.
-func (r *row) innerOf(v any) layout {
+func (r *row) innerOf(v unsafe.Pointer) layout {
 	if r == nil {
 		return nil
 	}
-	return r.inner(v)
+	return r.codec.inner(v)
 }
 
 // attrName is the name of an attribute that r was found for, or says its number.

@@ -15,36 +15,46 @@ type Table[T any] []Row[T]
 
 // A Row is one field or one attribute of a Table. Field, U32, String, Nest and their like make them.
 //
-// The type T is there for the compiler, which holds a table to one struct. All that works with rows is written, and
-// compiled, once for all structs: a *T goes through it as an any.
-type Row[T any] struct{ row }
+// T and the field's type are there for the compiler, which holds a table to one struct, and every row to a field that
+// fits. What works with rows is written for rows without types, which find a field by its address alone: so it is
+// compiled once, and not again for each of the kernel's hundred structs.
+type Row[T any] struct{ row row }
 
+// A row is a Row without its type.
 type row struct {
-	typ  uint16 // the attribute's type; nothing for a field
-	name string // as the kernel's header spells it
-	size int    // bytes, of a field; 0 for an attribute
-	role role
-	codec
+	_     [0]func() // rows are not compared
+	typ   uint16    // the attribute's type; nothing for a field
+	name  string    // as the kernel's header spells it
+	size  int       // bytes, of a field; 0 for an attribute
+	role  role
+	codec codec
 }
 
-// A codec is how a row's value goes to the wire and comes from it. v is the *T.
+// rows are a Table without its type.
+type rows []row
+
+// of returns a table without its type. A Row[T] is a row and nothing else, whatever T is.
+func of[T any](t *Table[T]) *rows { return (*rows)(unsafe.Pointer(t)) }
+
+// A codec is how a row's value goes to the wire and comes from it. v is the address of the struct.
 type codec interface {
-	put(e *Encoder, r *row, v any)
-	get(v any, a Attr) error
-	show(a Attr) string // the value, readable
-	inner(v any) layout // nil, or what describes a payload that holds fields or attributes again
+	put(e *Encoder, r *row, v unsafe.Pointer)
+	get(v unsafe.Pointer, a Attr) error
+	show(a Attr) string            // the value, readable
+	inner(v unsafe.Pointer) layout // nil, or what describes a payload that holds fields or attributes again
 }
 
-// A getter returns the address of the row's field in v, a *V in an any.
-type getter func(v any) any
+// A getter returns the address of the row's field in a struct, given the struct's.
+type getter func(v unsafe.Pointer) unsafe.Pointer
 
-// at makes a getter of what a row was given.
-func at[T, V any](f func(*T) *V) getter { return func(v any) any { return f(v.(*T)) } }
+// at makes a getter of a typed one. Both take one pointer and return one, which Go passes in the same way whatever
+// they point at.
+func at[T, V any](f func(*T) *V) getter { return *(*getter)(unsafe.Pointer(&f)) }
 
 // flat is embedded by codecs whose payload holds no attributes.
 type flat struct{}
 
-func (flat) inner(any) layout { return nil }
+func (flat) inner(unsafe.Pointer) layout { return nil }
 
 type role uint8
 
@@ -76,36 +86,34 @@ func align(n int) int { return (n + 3) &^ 3 }
 // ErrTruncated is what a decode returns when the bytes end before the value does.
 var ErrTruncated = errors.New("truncated")
 
-// rows are the table's rows without their type: a Row[T] is a row and nothing else, for every T.
-func (t Table[T]) rows() []row {
-	return unsafe.Slice((*row)(unsafe.Pointer(unsafe.SliceData(t))), len(t))
-}
-
 // Encode returns the bytes of v.
-func (t Table[T]) Encode(v *T) ([]byte, error) {
+func (t *Table[T]) Encode(v *T) ([]byte, error) {
 	var e Encoder
-	encode(t.rows(), &e, v)
+	of(t).encode(&e, unsafe.Pointer(v))
 	return e.b, e.err
 }
 
 // Decode reads b into v, which is zero. Bytes that end too early are an error that wraps ErrTruncated; an attribute
 // that no row names is kept where the table has an Unknown row, and passed over where it has none. The slices in v are
 // copies.
-func (t Table[T]) Decode(b []byte, v *T) error { return decode(t.rows(), b, v) }
+func (t *Table[T]) Decode(b []byte, v *T) error { return of(t).decode(b, unsafe.Pointer(v)) }
 
-func encode(rows []row, e *Encoder, v any) {
-	for i := range rows {
-		r := &rows[i]
+// Show implements Codec.
+func (t *Table[T]) Show(b []byte) []Node { return of(t).Show(b) }
+
+func (rs rows) encode(e *Encoder, v unsafe.Pointer) {
+	for i := range rs {
+		r := &rs[i]
 		if r.size == 0 {
 			e.pad() // attributes begin at a multiple of 4, whatever the size of the struct before them (rtgenmsg: 1)
 		}
-		r.put(e, r, v)
+		r.codec.put(e, r, v)
 	}
 }
 
-func decode(rows []row, b []byte, v any) error {
-	rest, err := decodeFields(rows, b, v)
-	if err != nil || isStruct(rows) {
+func (rs rows) decode(b []byte, v unsafe.Pointer) error {
+	rest, err := rs.decodeFields(b, v)
+	if err != nil || rs.isStruct() {
 		return err
 	}
 	anyLate := false
@@ -113,7 +121,7 @@ func decode(rows []row, b []byte, v any) error {
 		if a.bad {
 			return fmt.Errorf("attribute at byte %d: %w", len(b)-len(rest)+a.offset, ErrTruncated)
 		}
-		r := find(rows, a.Type)
+		r := rs.find(a.Type)
 		if r == nil {
 			continue
 		}
@@ -124,19 +132,19 @@ func decode(rows []row, b []byte, v any) error {
 		}
 	}
 	if anyLate {
-		return decodeLate(rows, rest, v)
+		return rs.decodeLate(rest, v)
 	}
 	return nil
 }
 
 // isStruct reports whether a table is a C struct and nothing else. What comes after its fields are then no attributes
 // but fields that a newer kernel has added, or that nobody here asks for.
-func isStruct(rows []row) bool { return len(rows) > 0 && rows[len(rows)-1].size > 0 }
+func (rs rows) isStruct() bool { return len(rs) > 0 && rs[len(rs)-1].size > 0 }
 
 // decodeLate is the second pass, over the attributes that could not be understood before all others were.
-func decodeLate(rows []row, b []byte, v any) error {
+func (rs rows) decodeLate(b []byte, v unsafe.Pointer) error {
 	for a := range attrs(b) {
-		if r := find(rows, a.Type); r != nil && r.role == late {
+		if r := rs.find(a.Type); r != nil && r.role == late {
 			if err := r.decode(v, a.Attr); err != nil {
 				return err
 			}
@@ -146,10 +154,10 @@ func decodeLate(rows []row, b []byte, v any) error {
 }
 
 // decodeFields reads the fixed struct and returns what comes after it.
-func decodeFields(rows []row, b []byte, v any) (rest []byte, err error) {
+func (rs rows) decodeFields(b []byte, v unsafe.Pointer) (rest []byte, err error) {
 	n := 0
-	for i := range rows {
-		r := &rows[i]
+	for i := range rs {
+		r := &rs[i]
 		if r.size == 0 {
 			break
 		}
@@ -164,18 +172,18 @@ func decodeFields(rows []row, b []byte, v any) (rest []byte, err error) {
 	return b[min(align(n), len(b)):], nil
 }
 
-func (r *row) decode(v any, a Attr) error {
-	if err := r.get(v, a); err != nil {
+func (r *row) decode(v unsafe.Pointer, a Attr) error {
+	if err := r.codec.get(v, a); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
 	return nil
 }
 
 // find finds the row of an attribute type: the unknown row, or nil, where there is none.
-func find(rows []row, typ uint16) *row {
+func (rs rows) find(typ uint16) *row {
 	var other *row
-	for i := range rows {
-		r := &rows[i]
+	for i := range rs {
+		r := &rs[i]
 		switch {
 		case r.role == unknown:
 			other = r

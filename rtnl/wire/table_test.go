@@ -35,7 +35,7 @@ func TestPathAt(t *testing.T) {
 	seen := map[string]bool{}
 	walk = func(nodes []Node) {
 		for _, n := range nodes {
-			seen[PathAt(thingTable, b, n.Offset+n.Length-1)] = true
+			seen[PathAt(&thingTable, b, n.Offset+n.Length-1)] = true
 			walk(n.Children)
 		}
 	}

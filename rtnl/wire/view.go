@@ -54,7 +54,7 @@ func (p *Protocol) viewAnswer(h netlink.Header, body []byte) []Node {
 		nodes = append(nodes, p.viewRequest(parts.request))
 	}
 	if parts.tlvs != nil {
-		return append(nodes, ackTable.show(parts.tlvs, parts.tlvsAt)...)
+		return append(nodes, of(&ackTable).show(parts.tlvs, parts.tlvsAt)...)
 	}
 	return append(nodes, malformed(body[min(parts.tlvsAt, len(body)):], parts.tlvsAt)...)
 }
