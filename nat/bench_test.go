@@ -24,8 +24,8 @@ func numbered(n int) *Attachment {
 	}
 }
 
-// fill attaches n containers, so that the benchmarked one is the n+1st.
-func fill(b testing.TB, c *Conn, n int) {
+// populate attaches n containers, so that the benchmarked one is the n+1st.
+func populate(b testing.TB, c *Conn, n int) {
 	b.Helper()
 	for i := range n {
 		if err := c.Attach(numbered(i)); err != nil {
@@ -56,7 +56,7 @@ func benchmarkAttach(b *testing.B, n int, attach func(*Conn, *Attachment) error)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	c := newConn(b)
-	fill(b, c, n)
+	populate(b, c, n)
 	a := numbered(n)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -76,7 +76,7 @@ func BenchmarkDetach(b *testing.B) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	c := newConn(b)
-	fill(b, c, 1)
+	populate(b, c, 1)
 	a := numbered(1)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -113,7 +113,7 @@ func BenchmarkFirst(b *testing.B) {
 // BenchmarkTaken is an attach to an address that is taken: a batch that is undone.
 func BenchmarkTaken(b *testing.B) {
 	c := newConn(b)
-	fill(b, c, 1)
+	populate(b, c, 1)
 	a := numbered(0)
 	for b.Loop() {
 		if err := c.Attach(a); err == nil {

@@ -15,3 +15,47 @@ func CreateRequests() []wire.Request { return createRequests() }
 func RemoveRequests() []wire.Request { return removeRequests() }
 
 func (c *Conn) ReleaseRequests(l *Lease) ([]wire.Request, error) { return c.releaseRequests(l) }
+
+// A Body is one of this package's tables, as the tests see it.
+type Body struct {
+	Name string
+	// Again decodes b and encodes what it has decoded.
+	Again func(b []byte) (again []byte, decoded any, err error)
+	Show  func(b []byte) []wire.Node
+	// Sample is the encoding of a value with every field set.
+	Sample func(fill func(v any)) ([]byte, any, error)
+}
+
+func bodyOf[T any](name string, t *wire.Table[T]) Body {
+	return Body{
+		Name: name,
+		Show: func(b []byte) []wire.Node { return t.Show(b) },
+		Again: func(b []byte) ([]byte, any, error) {
+			v := new(T)
+			if err := t.Decode(b, v); err != nil {
+				return nil, nil, err
+			}
+			again, err := t.Encode(v)
+			return again, v, err
+		},
+		Sample: func(fill func(v any)) ([]byte, any, error) {
+			v := new(T)
+			fill(v)
+			b, err := t.Encode(v)
+			return b, v, err
+		},
+	}
+}
+
+// Bodies are all tables of messages and of expressions.
+func Bodies() []Body {
+	return []Body{
+		bodyOf("batch", &batchTable), bodyOf("gen", &genTable), bodyOf("table", &tableTable), bodyOf("chain", &chainTable),
+		bodyOf("rule", &ruleTable), bodyOf("set", &setTable), bodyOf("elements", &elementListTable),
+		bodyOf("bitwise", &bitwiseTable), bodyOf("byteorder", &byteOrderTable), bodyOf("cmp", &cmpTable), bodyOf("counter", &counterTable),
+		bodyOf("ct", &ctTable), bodyOf("fib", &fibTable), bodyOf("immediate", &immediateTable), bodyOf("limit", &limitTable),
+		bodyOf("log", &logTable), bodyOf("lookup", &lookupTable), bodyOf("masq", &masqTable), bodyOf("meta", &metaTable),
+		bodyOf("nat", &natTable), bodyOf("payload", &payloadTable), bodyOf("quota", &quotaTable), bodyOf("range", &rangeTable),
+		bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
+	}
+}
