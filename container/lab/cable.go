@@ -19,9 +19,6 @@ const (
 	uplinkIndex = 2
 )
 
-// operUp is IF_OPER_UP, linux/if.h.
-const operUp = 6
-
 var (
 	gateway4    = netip.AddrFrom4([4]byte{203, 0, 113, 1})
 	gateway6    = netip.MustParseAddr("fe80::1")
@@ -39,33 +36,72 @@ type end struct {
 
 // connect lays the uplink of a new host: in two sends, one in each namespace. It is routed, with nothing on the cable but
 // its two ends, as a cheap provider does it: the host's prefix is not on the link, the gateway alone is.
-func (l *Lab) connect(ctx context.Context, h *Host, options HostOptions) error {
+func (l *Lab) connect(ctx context.Context, h *Host, options HostOptions) (err error) {
 	if l.uplinks == maxHosts {
 		return fmt.Errorf("%d hosts are the most", maxHosts)
 	}
 	l.uplinks++
 	n := byte(l.uplinks + 1)
-	ipv6 := l.ipv6 && !options.IPv4Only
 	near := end{l.internet, uint32(n), "to-" + h.name, net.HardwareAddr{0x02, 0, 203, 0, 113, n}}
 	far := end{h, uplinkIndex, UplinkName, net.HardwareAddr{0x02, 1, 203, 0, 113, n}}
 	h.addr4 = netip.AddrFrom4([4]byte{203, 0, 113, n})
-	requests := l.plug(near, far, options.MTU)
-	requests = append(requests, rtnl.NewAddr(rtnl.PeerAddrOf(near.index, gateway4, h.addr4, 0), "route "+h.addr4.String()+" to "+h.name))
-	if ipv6 {
+	var near6, far6 []netip.Addr
+	if l.ipv6 && !options.IPv4Only {
 		a := internet6.As16()
 		a[15] = n
 		h.addr6 = netip.AddrFrom16(a)
+		near6, far6 = []netip.Addr{gateway6, internet6}, []netip.Addr{uplinkLocal.Addr(), h.addr6}
+	}
+	return l.build(ctx, []step{
+		{near, l.gateway(h, near, far, options.MTU), near.index, near6},
+		{far, l.uplink(h), 0, far6},
+	})
+}
+
+// A step is what is sent in the namespace of one end, and what the kernel will be done with some time after it has answered.
+type step struct {
+	end      end
+	requests []wire.Request
+	up       uint32 // the link that will be up; 0 for none
+	addrs    []netip.Addr
+}
+
+// build takes the steps, and then waits for them all.
+func (l *Lab) build(ctx context.Context, steps []step) (err error) {
+	var watches []*watch
+	defer func() {
+		for _, w := range watches {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	for _, s := range steps {
+		w, err := s.end.host.watch()
+		if err != nil {
+			return err
+		}
+		watches = append(watches, w)
+		if err := s.end.host.rtnl.Do(s.requests...); err != nil {
+			return err
+		}
+	}
+	for i, s := range steps {
+		if err := watches[i].wait(ctx, s.up, s.addrs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gateway makes the pair, and configures the internet's end.
+func (l *Lab) gateway(h *Host, near, far end, mtu uint32) []wire.Request {
+	requests := append(l.plug(near, far, mtu),
+		rtnl.NewAddr(rtnl.PeerAddrOf(near.index, gateway4, h.addr4, 0), "route "+h.addr4.String()+" to "+h.name))
+	if h.addr6.IsValid() {
 		requests = append(requests,
 			rtnl.NewAddr(rtnl.AddrOf(near.index, netip.PrefixFrom(gateway6, 64), unix.IFA_F_NODAD), "be the gateway of "+h.name),
 			rtnl.NewAddr(rtnl.PeerAddrOf(near.index, internet6, h.addr6, unix.IFA_F_NODAD), "route "+h.addr6.String()+" to "+h.name))
 	}
-	if err := l.internet.rtnl.Do(requests...); err != nil {
-		return err
-	}
-	if err := h.rtnl.Do(l.uplink(h)...); err != nil {
-		return err
-	}
-	return near.waitUp(ctx)
+	return requests
 }
 
 // plug describes a veth pair, both ends created in place, and sets the near one up. Link-local addresses are given, not made:
@@ -76,22 +112,23 @@ func (l *Lab) plug(near, far end, mtu uint32) []wire.Request {
 		&rtnl.Link{Index: near.index, Name: near.name, Address: near.mac, MTU: mtu, NumTxQueues: 1, NumRxQueues: 1},
 		&rtnl.Link{Index: far.index, Name: far.name, Address: far.mac, MTU: mtu, NumTxQueues: 1, NumRxQueues: 1, NetNSFd: &fd},
 	)
-	requests := []wire.Request{rtnl.NewLink(pair, "create "+near.name+" and "+far.name)}
-	if l.ipv6 {
-		requests = append(requests, rtnl.SetAddrGenMode(near.index, rtnl.AddrGenModeNone, "no address of its own for "+near.name))
+	return append([]wire.Request{rtnl.NewLink(pair, "create "+near.name+" and "+far.name)}, l.setUp(near)...)
+}
+
+// setUp sets an end up.
+func (l *Lab) setUp(e end) []wire.Request {
+	up := rtnl.SetUp(e.index, "set "+e.name+" up")
+	if !l.ipv6 {
+		return []wire.Request{up}
 	}
-	return append(requests, rtnl.SetUp(near.index, "set "+near.name+" up"))
+	return []wire.Request{rtnl.SetAddrGenMode(e.index, rtnl.AddrGenModeNone, "no address of its own for "+e.name), up}
 }
 
 // uplink configures the host's end.
 func (l *Lab) uplink(h *Host) []wire.Request {
 	const i = uplinkIndex
-	requests := []wire.Request{rtnl.SetUp(loopback, "set lo of "+h.name+" up")}
-	if l.ipv6 {
-		requests = append(requests, rtnl.SetAddrGenMode(i, rtnl.AddrGenModeNone, "no address of its own for "+UplinkName))
-	}
+	requests := append([]wire.Request{rtnl.SetUp(loopback, "set lo of "+h.name+" up")}, l.setUp(end{index: i, name: UplinkName})...)
 	requests = append(requests,
-		rtnl.SetUp(i, "set "+UplinkName+" up"),
 		rtnl.NewAddr(rtnl.AddrOf(i, netip.PrefixFrom(h.addr4, 24), unix.IFA_F_NOPREFIXROUTE), "give "+h.name+" "+h.addr4.String()),
 		rtnl.NewRoute(rtnl.OnLink(i, netip.PrefixFrom(gateway4, 32)), "find the gateway on "+UplinkName),
 		rtnl.NewRoute(rtnl.Via(i, rtnl.Default(gateway4), gateway4), "send the rest to the gateway"))
@@ -103,39 +140,6 @@ func (l *Lab) uplink(h *Host) []wire.Request {
 	}
 	return requests
 }
-
-// waitUp waits until the end of a cable whose other end came up later can carry packets. The kernel gives such a link its
-// carrier at once, but its queue only when a worker has run (linkwatch_do_dev, net/core/link_watch.c), and what is
-// sent before that is dropped. Since Linux 6.9 to get the link does the worker's task; before, there is an event.
-func (e *end) waitUp(ctx context.Context) error {
-	link, err := e.host.rtnl.LinkByIndex(e.index)
-	if err != nil || link.OperState == operUp {
-		return err
-	}
-	conn, err := Open(e.host, rtnl.Dial)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if err := conn.Subscribe(rtnl.GroupLink); err != nil {
-		return err
-	}
-	if link, err = e.host.rtnl.LinkByIndex(e.index); err != nil || link.OperState == operUp {
-		return err
-	}
-	err = conn.Events(ctx, func(event rtnl.Event) error {
-		if event.Link != nil && event.Link.Index == e.index && event.Link.OperState == operUp {
-			return errUp
-		}
-		return nil
-	})
-	if errors.Is(err, errUp) {
-		return nil
-	}
-	return fmt.Errorf("wait for %s to come up: %w", e.name, err)
-}
-
-var errUp = errors.New("up")
 
 // A LAN is a cable between two hosts, beside their uplinks.
 type LAN struct {
@@ -173,25 +177,29 @@ func (l *Lab) layLAN(ctx context.Context, lan *LAN, hosts ...*Host) error {
 		if err != nil {
 			return err
 		}
-		ends[i] = end{h, index, lan.Name, net.HardwareAddr{0x02, 2, 192, 168, byte(l.lans), byte(i + 1)}}
+		ends[i] = end{h, index, lan.Name, net.HardwareAddr{0x02, 2, 192, 168, byte(l.lans - 1), byte(i + 1)}}
 	}
-	if err := hosts[0].rtnl.Do(l.plug(ends[0], ends[1], 0)...); err != nil {
-		return err
+	steps := []step{
+		{end: ends[0], requests: l.plug(ends[0], ends[1], 0), up: ends[0].index},
+		{end: ends[1], requests: l.setUp(ends[1])},
 	}
-	for i, e := range ends {
-		var requests []wire.Request
-		if i == 1 && l.ipv6 {
-			requests = append(requests, rtnl.SetAddrGenMode(e.index, rtnl.AddrGenModeNone, "no address of its own for "+e.name))
-		}
-		requests = append(requests, rtnl.SetUp(e.index, "set "+e.name+" up"))
+	for i := range steps {
+		s := &steps[i]
 		for _, p := range lan.take(i) {
-			requests = append(requests, rtnl.NewAddr(rtnl.AddrOf(e.index, p, unix.IFA_F_NODAD), "give "+e.host.name+" "+p.String()))
-		}
-		if err := e.host.rtnl.Do(requests...); err != nil {
-			return errors.Join(err, hosts[0].rtnl.Do(rtnl.DelLink(&rtnl.Link{Index: ends[0].index}, "remove "+lan.Name)))
+			s.requests = append(s.requests, rtnl.NewAddr(rtnl.AddrOf(s.end.index, p, unix.IFA_F_NODAD), "give "+s.end.host.name+" "+p.String()))
+			if p.Addr().Is6() {
+				s.addrs = append(s.addrs, p.Addr())
+			}
 		}
 	}
-	return ends[0].waitUp(ctx)
+	err := l.build(ctx, steps)
+	if err != nil {
+		gone := hosts[0].rtnl.Do(rtnl.DelLink(&rtnl.Link{Index: ends[0].index}, "remove "+lan.Name))
+		if !errors.Is(gone, unix.ENODEV) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
 }
 
 // take gives the i-th host its addresses.
@@ -211,7 +219,7 @@ func (lan *LAN) take(i int) []netip.Prefix {
 	return list
 }
 
-// freeIndex is an index that no link of the host has. The kernel's own choice would have to be asked for, too.
+// freeIndex is an index that no link of the host has. To ask for the kernel's choice would be a question as well.
 func (h *Host) freeIndex() (uint32, error) {
 	links, err := h.rtnl.Links()
 	if err != nil {

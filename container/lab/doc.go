@@ -18,7 +18,7 @@
 //
 // Namespaces have no names. They, and everything in them, end with the Lab's Close, or with the process.
 //
-// lab.go builds the internet, host.go the hosts, cable.go what joins them, socket.go opens sockets in them; services.go
+// lab.go builds the internet, host.go the hosts, cable.go what joins them (watch.go waits until it carries packets), socket.go opens sockets in them; services.go
 // and the files beside it are the servers. state.go takes a picture of all that a namespace holds, and
 // Diff says what has changed between two: that is how plumb demo shows, and the tests make sure, that nothing is left behind.
 // drawing.go draws what was built.

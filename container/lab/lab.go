@@ -66,7 +66,7 @@ func New(ctx context.Context, options Options) (*Lab, error) {
 	_, err := os.Stat("/proc/sys/net/ipv6")
 	l := &Lab{options: options, ipv6: err == nil}
 	if l.internet, err = l.newHost("internet"); err == nil {
-		err = l.buildInternet()
+		err = l.buildInternet(ctx)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -78,14 +78,18 @@ func New(ctx context.Context, options Options) (*Lab, error) {
 }
 
 // buildInternet makes the new namespace the internet: a router that holds well-known addresses, and servers.
-func (l *Lab) buildInternet() error {
+func (l *Lab) buildInternet(ctx context.Context) error {
 	n := l.internet
 	forward := []sysctl{{"net/ipv4/ip_forward", "1"}}
 	requests := []wire.Request{rtnl.SetUp(loopback, "set lo of the internet up")}
 	if l.ipv6 {
 		forward = append(forward, sysctl{"net/ipv6/conf/all/forwarding", "1"})
 	}
+	var addrs []netip.Addr
 	for _, a := range internetAddrs() {
+		if a.Is6() {
+			addrs = append(addrs, a)
+		}
 		if a.Is4() || l.ipv6 {
 			addr := rtnl.AddrOf(loopback, netip.PrefixFrom(a, a.BitLen()), unix.IFA_F_NODAD)
 			requests = append(requests, rtnl.NewAddr(addr, "give the internet "+a.String()))
@@ -94,7 +98,10 @@ func (l *Lab) buildInternet() error {
 	if err := n.Do(func() error { return writeSysctls(forward) }); err != nil {
 		return err
 	}
-	if err := n.rtnl.Do(requests...); err != nil {
+	if !l.ipv6 {
+		addrs = nil
+	}
+	if err := l.build(ctx, []step{{end: end{host: n}, requests: requests, addrs: addrs}}); err != nil {
 		return err
 	}
 	return l.serve()
