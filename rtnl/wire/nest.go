@@ -99,7 +99,7 @@ func (l *listOf) inner(unsafe.Pointer) layout { return elements{l.elemName, l.ta
 // name, or nil, which is not sent.
 func NestBy[T any](typ uint16, name string, key func(*T) string, data func(*T) *any, kinds Kinds) Row[T] {
 	c := &nestBy{func(v unsafe.Pointer) string { return key((*T)(v)) }, at(data), kinds, zero[T]}
-	return Row[T]{row{typ: typ, name: name, role: late, codec: c}}
+	return Row[T]{&row{typ: typ, name: name, role: late, codec: c}}
 }
 
 type nestBy struct {

@@ -22,7 +22,7 @@ func FieldBE[T any, V integer](name string, f func(*T) *V) Row[T] {
 }
 
 // Pad is n bytes of a fixed struct that hold nothing.
-func Pad[T any](n int) Row[T] { return Row[T]{row{name: "pad", size: n, codec: padding{}}} }
+func Pad[T any](n int) Row[T] { return Row[T]{&row{name: "pad", size: n, codec: padding{}}} }
 
 type padding struct{ flat }
 
@@ -84,7 +84,7 @@ func OptBE[T any, V integer](typ uint16, name string, f func(*T) **V) Row[T] {
 }
 
 // attribute is a row of no special role.
-func attribute(typ uint16, name string, c codec) row { return row{typ: typ, name: name, codec: c} }
+func attribute(typ uint16, name string, c codec) *row { return &row{typ: typ, name: name, codec: c} }
 
 // A numberForm is how a number is sent.
 type numberForm uint8
@@ -99,9 +99,9 @@ const (
 // number is a row of a number of size bytes.
 //
 //go:noinline
-func number(typ uint16, name string, form numberForm, size int, at getter, show func(uint64) string) row {
+func number(typ uint16, name string, form numberForm, size int, at getter, show func(uint64) string) *row {
 	n := numeric{size: size, big: form&bigEndian != 0, always: form&always != 0, at: at, name: show}
-	r := row{typ: typ, name: name, codec: &n}
+	r := &row{typ: typ, name: name, codec: &n}
 	if form&inField != 0 {
 		r.size = size
 	}
@@ -359,7 +359,7 @@ func (c *custom) show(a Attr) string                 { return c.value(a) }
 
 // Unknown keeps the attributes that no row of the table names, and sends them again, last.
 func Unknown[T any](f func(*T) *[]Attr) Row[T] {
-	return Row[T]{row{role: unknown, codec: &others{at: at(f)}}}
+	return Row[T]{&row{role: unknown, codec: &others{at: at(f)}}}
 }
 
 type others struct {

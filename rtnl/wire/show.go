@@ -41,7 +41,7 @@ func (rs *rows) show(b []byte, offset int) []Node {
 	var nodes []Node
 	n := 0
 	for i := range *rs {
-		r := &(*rs)[i]
+		r := (*rs)[i]
 		if r.size == 0 {
 			break
 		}
@@ -86,7 +86,7 @@ func (rs rows) showAttr(v unsafe.Pointer, a Attr, at int) Node {
 // decodeKeys decodes what says the meaning of late rows, for innerOf; nil where there are none. Unlike decode it goes on
 // after what cannot be read.
 func (rs rows) decodeKeys(b []byte) unsafe.Pointer {
-	i := slices.IndexFunc(rs, func(r row) bool { return r.role == late })
+	i := slices.IndexFunc(rs, func(r *row) bool { return r.role == late })
 	if i < 0 {
 		return nil
 	}

@@ -18,22 +18,21 @@ type Table[T any] []Row[T]
 // T and the field's type are there for the compiler, which holds a table to one struct, and every row to a field that
 // fits. What works with rows is written for rows without types, which find a field by its address alone: so it is
 // compiled once, and not again for each of the kernel's hundred structs.
-type Row[T any] struct{ row row }
+type Row[T any] struct{ row *row }
 
 // A row is a Row without its type.
 type row struct {
-	_     [0]func() // rows are not compared
-	typ   uint16    // the attribute's type; nothing for a field
-	name  string    // as the kernel's header spells it
-	size  int       // bytes, of a field; 0 for an attribute
+	typ   uint16 // the attribute's type; nothing for a field
+	name  string // as the kernel's header spells it
+	size  int    // bytes, of a field; 0 for an attribute
 	role  role
 	codec codec
 }
 
 // rows are a Table without its type.
-type rows []row
+type rows []*row
 
-// of returns a table without its type. A Row[T] is a row and nothing else, whatever T is.
+// of returns a table without its type. A Row[T] is a *row and nothing else, whatever T is.
 func of[T any](t *Table[T]) *rows { return (*rows)(unsafe.Pointer(t)) }
 
 // A codec is how a row's value goes to the wire and comes from it. v is the address of the struct.
@@ -103,7 +102,7 @@ func (t *Table[T]) Show(b []byte) []Node { return of(t).Show(b) }
 
 func (rs rows) encode(e *Encoder, v unsafe.Pointer) {
 	for i := range rs {
-		r := &rs[i]
+		r := rs[i]
 		if r.size == 0 {
 			e.pad() // attributes begin at a multiple of 4, whatever the size of the struct before them (rtgenmsg: 1)
 		}
@@ -157,7 +156,7 @@ func (rs rows) decodeLate(b []byte, v unsafe.Pointer) error {
 func (rs rows) decodeFields(b []byte, v unsafe.Pointer) (rest []byte, err error) {
 	n := 0
 	for i := range rs {
-		r := &rs[i]
+		r := rs[i]
 		if r.size == 0 {
 			break
 		}
@@ -183,7 +182,7 @@ func (r *row) decode(v unsafe.Pointer, a Attr) error {
 func (rs rows) find(typ uint16) *row {
 	var other *row
 	for i := range rs {
-		r := &rs[i]
+		r := rs[i]
 		switch {
 		case r.role == unknown:
 			other = r
