@@ -58,14 +58,15 @@ func dialName(ctx context.Context, network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	var conn net.Conn
 	for _, a := range addrs {
-		if conn, err = new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
+		var conn net.Conn
+		if conn, err = lookup.Dial(ctx, network, net.JoinHostPort(a.String(), port)); err == nil {
 			return conn, nil
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("dial %s: %w", a, context.Cause(ctx))
+			err = context.Cause(ctx)
 		}
+		err = fmt.Errorf("connect to %s: %w", net.JoinHostPort(a.String(), port), err)
 	}
 	return nil, err
 }

@@ -44,7 +44,7 @@ func (r *Resolver) exchange(ctx context.Context, network string, server netip.Ad
 	defer cancel()
 	dial := r.Dial
 	if dial == nil {
-		dial = new(net.Dialer).DialContext
+		dial = Dial
 	}
 	// A connected socket takes messages from this server alone, and hears of a closed port at once. The
 	// kernel draws its port; with the id from Go's ChaCha8 that is what a forger would have to guess.

@@ -1,9 +1,10 @@
 package lookup
 
 import (
-	"net"
 	"net/netip"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // Sort brings the addresses into the order in which to try them: the rules 1, 2, 5 and 6 of RFC 6724,
@@ -54,12 +55,21 @@ func first(a, b bool) int {
 // source is the address that the kernel would send from. Connecting a UDP socket finds the route and
 // sends nothing.
 func source(to netip.Addr) netip.Addr {
-	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, 9)))
+	fd, err := openFor(to, unix.SOCK_DGRAM)
 	if err != nil {
 		return netip.Addr{}
 	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	defer unix.Close(fd)
+	const discard = 9 // any port will do
+	sa, err := Sockaddr(fd, to.Unmap(), discard)
+	if err != nil || unix.Connect(fd, sa) != nil {
+		return netip.Addr{}
+	}
+	from, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return SockaddrAddr(from)
 }
 
 // The scopes of RFC 4291, section 2.7, as RFC 6724, sections 3.1 and 3.2, gives them to all addresses.

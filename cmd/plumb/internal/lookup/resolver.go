@@ -23,7 +23,7 @@ type Resolver struct {
 	// are asked, for localhost too.
 	Hosts string
 
-	// Dial opens the sockets, in a namespace of the caller's choice for instance; nil for net.Dialer's.
+	// Dial opens the sockets, in a namespace of the caller's choice for instance; nil for the function Dial.
 	// network is "udp" or "tcp", address an IP and a port.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"plumb/cmd/plumb/internal/lookup"
 )
 
 // aim ties the socket to the link or the source address that from names, if any, and sets whom it sends
@@ -29,10 +30,10 @@ func (s *socket) aim(to netip.Addr, from string) (source netip.Addr, err error) 
 			return netip.Addr{}, fmt.Errorf("%s is link-local: name its link, as in %s%%eth0 or by -I", to, to)
 		}
 	}
-	if s.to, err = sockaddr(probe, to, 0); err != nil {
+	if s.to, err = lookup.Sockaddr(probe, to, 0); err != nil {
 		return netip.Addr{}, err
 	}
-	target, err := sockaddr(probe, to, 1025) // as good a port as any
+	target, err := lookup.Sockaddr(probe, to, 1025) // as good a port as any
 	if err != nil {
 		return netip.Addr{}, err
 	}
@@ -46,7 +47,7 @@ func (s *socket) aim(to netip.Addr, from string) (source netip.Addr, err error) 
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("getsockname: %w", err)
 	}
-	return address(name), nil
+	return lookup.SockaddrAddr(name), nil
 }
 
 func (s *socket) probeSocket() (int, error) {
@@ -67,7 +68,7 @@ func tie(fd int, from string) error {
 		return nil
 	}
 	if addr, err := netip.ParseAddr(from); err == nil {
-		sa, err := sockaddr(fd, addr.Unmap(), 0)
+		sa, err := lookup.Sockaddr(fd, addr.Unmap(), 0)
 		if err == nil {
 			err = unix.Bind(fd, sa)
 		}
@@ -76,42 +77,11 @@ func tie(fd int, from string) error {
 		}
 		return nil
 	}
-	if _, err := linkIndex(fd, from); err != nil {
+	if _, err := lookup.LinkIndex(fd, from); err != nil {
 		return err
 	}
 	if err := unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, from); err != nil {
 		return fmt.Errorf("bind to link %s: %w", from, err)
 	}
 	return nil
-}
-
-// sockaddr turns an address into the kernel's form; a zone is the name or the index of a link in the
-// namespace of fd.
-func sockaddr(fd int, a netip.Addr, port int) (unix.Sockaddr, error) {
-	if a.Is4() {
-		return &unix.SockaddrInet4{Addr: a.As4(), Port: port}, nil
-	}
-	sa := &unix.SockaddrInet6{Addr: a.As16(), Port: port}
-	if a.Zone() == "" {
-		return sa, nil
-	}
-	n, err := strconv.ParseUint(a.Zone(), 10, 32)
-	if err == nil {
-		sa.ZoneId = uint32(n)
-		return sa, nil
-	}
-	sa.ZoneId, err = linkIndex(fd, a.Zone())
-	return sa, err
-}
-
-// linkIndex asks for the index of a link: netdevice(7), SIOCGIFINDEX.
-func linkIndex(fd int, name string) (uint32, error) {
-	req, err := unix.NewIfreq(name)
-	if err == nil {
-		err = unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, req)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("there is no link %q here: %w", name, err)
-	}
-	return req.Uint32(), nil
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -124,26 +123,30 @@ func TestWhatCannotBeAsked(t *testing.T) {
 // Without the group and without the capability there is nothing to ping with, and the error says what to change.
 func TestRefusedByTheKernel(t *testing.T) {
 	t.Parallel()
-	failed := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread, which is not like the others, ends
-		failed <- func() error {
-			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil { // its ping_group_range is empty
-				return err
-			}
-			header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-			none := [2]unix.CapUserData{}
-			if err := unix.Capset(&header, &none[0]); err != nil {
-				return err
-			}
+	err := newHost(t, true).Do(func() error {
+		return without(unix.CAP_NET_RAW, func() error {
 			_, err := ping.Run(t.Context(), ping.Defaults("127.0.0.1"), io.Discard)
 			return err
-		}()
-	}()
-	err := <-failed
+		})
+	})
 	if !errors.Is(err, unix.EACCES) || !strings.Contains(err.Error(), "net.ipv4.ping_group_range") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// without runs f on this thread without a capability: capabilities are a thread's own.
+func without(capability int, f func() error) error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var had [2]unix.CapUserData
+	if err := unix.Capget(&header, &had[0]); err != nil {
+		return err
+	}
+	less := had
+	less[capability/32].Effective &^= 1 << (capability % 32)
+	if err := unix.Capset(&header, &less[0]); err != nil {
+		return err
+	}
+	return errors.Join(f(), unix.Capset(&header, &had[0]))
 }
 
 // A firstLine calls f once, at the first line that is written to it after the title.

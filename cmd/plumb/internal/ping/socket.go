@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"plumb/cmd/plumb/internal/lookup"
 )
 
 // A socket sends echo requests to one address and receives what comes back. It is non-blocking, so that
@@ -137,7 +139,7 @@ func (s *socket) receive() (packet, error) {
 		if err != nil {
 			return packet{}, err
 		}
-		p := packet{from: address(from), ttl: -1, cut: flags&unix.MSG_TRUNC != 0}
+		p := packet{from: lookup.SockaddrAddr(from), ttl: -1, cut: flags&unix.MSG_TRUNC != 0}
 		msg, ok := s.buf[:n], true
 		if s.raw && !s.v6 {
 			msg, p.ttl, ok = stripIPv4(msg)
@@ -193,14 +195,4 @@ func (s *socket) wait(bell int, until time.Time) (rang bool, err error) {
 		}
 		return fds[1].Revents != 0, nil
 	}
-}
-
-func address(sa unix.Sockaddr) netip.Addr {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrFrom4(sa.Addr)
-	case *unix.SockaddrInet6:
-		return netip.AddrFrom16(sa.Addr)
-	}
-	return netip.Addr{}
 }
