@@ -36,6 +36,8 @@ func TestCommandStatus(t *testing.T) {
 	}{
 		{"-c 1 127.0.0.1", 0, "1 packets transmitted, 1 received, 0% packet loss"},
 		{"127.0.0.1 -n -q -c 2 -i 0.01", 0, "2 packets transmitted, 2 received, 0% packet loss"},
+		{"-nqc1 -i0.01 -W=1 127.0.0.1", 0, "1 packets transmitted, 1 received, 0% packet loss"},
+		{"-x1 127.0.0.1", 2, "-x1"},
 		{"-6 -c 1 localhost", 0, "PING localhost (::1) 56 data bytes"},
 		{"-w 0.05 -c 100 -i 10 127.0.0.1", 1, "1 packets transmitted, 1 received"},
 		{"-c 1 192.0.2.1", 2, "plumb: ping: connect to 192.0.2.1: network is unreachable"},
