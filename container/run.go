@@ -36,40 +36,36 @@ func (h *Host) Run(ctx context.Context, spec Spec) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	status, err = h.supervise(ctx, spec, p)
-	if err != nil {
-		p.Kill()
-		p.Wait()
-	}
-	return status, err
-}
-
-// supervise gives a process its network, starts its command, and takes the network back when it has ended.
-func (h *Host) supervise(ctx context.Context, spec Spec, p *Process) (status int, err error) {
-	attachment, err := h.Attach(ctx, spec.Network, p.NetNS())
-	if err != nil {
-		return 0, fmt.Errorf("attach %s: %w", spec.Network.Name, err)
-	}
-	defer func() {
-		if left := h.Release(attachment); left != nil {
-			err = errors.Join(err, fmt.Errorf("detach %s: %w", spec.Network.Name, left))
-		}
-	}()
-	files, err := h.etcFiles(spec, attachment)
-	if err != nil {
-		return 0, err
-	}
-	if err := p.Release(files); err != nil {
-		// The process ends by itself, and has to before its network is taken away.
-		p.Kill()
-		p.Wait()
-		return 0, err
-	}
 	log := spec.Log
 	if log == nil {
 		log = io.Discard
 	}
+	// From here on a signal is the container's, and does not end us before we have cleaned up.
 	defer ForwardSignals(p, log)()
+	attachment, err := h.Attach(ctx, spec.Network, p.NetNS())
+	if err != nil {
+		p.Kill()
+		p.Wait()
+		return 0, fmt.Errorf("attach %s: %w", spec.Network.Name, err)
+	}
+	status, err = h.supervise(spec, p, attachment)
+	if left := h.Release(attachment); left != nil {
+		err = errors.Join(err, fmt.Errorf("detach %s: %w", spec.Network.Name, left))
+	}
+	return status, err
+}
+
+// supervise starts the command of a container that has its network, and returns when the process has ended.
+func (h *Host) supervise(spec Spec, p *Process, a *Attachment) (status int, err error) {
+	files, err := h.etcFiles(spec, a)
+	if err == nil {
+		err = p.Release(files)
+	}
+	if err != nil {
+		p.Kill()
+		p.Wait()
+		return 0, err
+	}
 	return p.Wait()
 }
 

@@ -5,11 +5,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 
 	"plumb/container"
 	"plumb/rtnl/trace"
 	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // networkFlags are the options of a container's network, which run and attach share.
@@ -91,9 +92,10 @@ func notice(s string) { fmt.Fprintln(os.Stderr, "plumb: note: "+s) }
 
 // colour says whether f is a terminal whose user wants colour: https://no-color.org.
 func colour(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return isTerminal(f) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// flagName gives a FlagError's field its dashes.
-func flagName(field string) string { return "--" + strings.ToLower(field) }
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}

@@ -47,6 +47,7 @@ func (r *runOptions) register(f *flags) {
 		Args: []string{"/bin/sh"}, Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}
 	r.spec.Log = os.Stderr
+	f.BoolVar(&r.spec.Process.Init, "init", isTerminal(os.Stdin), "put a small init before the command, which reaps orphans and passes signals on (default: on a terminal, so that ^C ends a command that does not expect to be PID 1)")
 	f.StringVar(&r.network.Name, "name", "", "the container's `NAME` (default: one at random)")
 	f.StringVar(&r.spec.Process.Hostname, "hostname", "", "the host `NAME` inside (default: the container's name)")
 	f.StringVar(&r.spec.Process.Rootfs, "rootfs", "", "`DIR` of the root file system (default: the host's own, through a layer that is thrown away)")
