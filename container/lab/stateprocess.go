@@ -191,22 +191,38 @@ func describeSocket(fd int) string {
 // readThreads reads which threads are in the namespace, or, where that is nil, in any but the process's own. Go gives a
 // thread to whatever goroutine comes next: one that is left behind elsewhere opens somebody's socket in the wrong place.
 func (s *State) readThreads(ns *netns.NS) error {
+	const dir = "/proc/self/task"
+	tasks, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	count := map[string]int{}
+	for _, d := range tasks {
+		if at, err := os.Readlink(filepath.Join(dir, d.Name(), "ns/net")); err == nil { // else it has ended
+			count[at]++
+		}
+	}
+	if ns != nil {
+		for range count[ns.String()] {
+			s.add("thread", "in the namespace")
+		}
+		return nil
+	}
+	// The process's own namespace is the one that most threads are in: /proc/self is the main thread, which may be astray as well.
 	own, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
 		return err
 	}
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return err
+	for at, n := range count {
+		if n > count[own] {
+			own = at
+		}
 	}
-	for _, d := range tasks {
-		at, err := os.Readlink("/proc/self/task/" + d.Name() + "/ns/net")
-		switch {
-		case err != nil: // it has ended
-		case ns == nil && at != own:
-			s.add("thread", "in "+at)
-		case ns != nil && at == ns.String() && at != own:
-			s.add("thread", "in the namespace")
+	for at, n := range count {
+		for range n {
+			if at != own {
+				s.add("thread", "in "+at)
+			}
 		}
 	}
 	return nil
