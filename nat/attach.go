@@ -11,8 +11,12 @@ import (
 )
 
 // tries is how often something is tried again that another process has come in between of. Each time somebody has got on, so that
-// only something that is wrong for good exhausts it.
-const tries = 64
+// only something that is wrong for good exhausts it. staleTries is the same where a try costs next to nothing, and many may be
+// in the way: the kernel carries out one batch at a time, and whoever waits for its turn finds the generation id changed.
+const (
+	tries      = 64
+	staleTries = 2048
+)
 
 // An OverlapError says that a subnet overlaps another that plumb masquerades. A subnet is let go of with the table.
 type OverlapError struct{ Subnet netip.Prefix }
@@ -131,7 +135,7 @@ func (c *Conn) AttachLowest(a *Attachment, first, last netip.Addr, others ...*At
 		if gen, err = c.GenID(); err != nil {
 			return err
 		}
-		if try > tries/2 {
+		if try > tries/4 {
 			gen = 0 // a busy ruleset: NLM_F_EXCL alone has to do
 		}
 		taken, lookup := c.taken(first)

@@ -135,3 +135,15 @@ func BenchmarkEncodeAttach(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkEncodeTable is what making the table costs before the kernel sees it.
+func BenchmarkEncodeTable(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, r := range CreateRequests() {
+			if _, err := r.Encode(1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

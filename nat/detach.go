@@ -26,7 +26,12 @@ func (c *Conn) Detach(a *Attachment, forwarding Switch) (last bool, err error) {
 // was. Between looking and removing nobody can have taken the address anew: the batch carries the generation id. A lease
 // without a comment is any of that address and link.
 func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
-	for range tries {
+	for range staleTries {
+		// What is to be removed is looked up first: the less there is between the generation id and the batch, the better.
+		requests, err := c.releaseRequests(l)
+		if err != nil {
+			return false, fmt.Errorf("give %s back: %w", l.Addr, err)
+		}
 		gen, err := c.GenID()
 		if err != nil {
 			return false, err
@@ -41,18 +46,14 @@ func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 		if held.Link != l.Link || l.Comment != (Comment{}) && !l.same(held) {
 			return false, nil
 		}
-		requests, err := c.releaseRequests(held)
-		if err == nil {
-			err = c.BatchAt(gen, requests...)
-		}
-		if err == nil {
+		if err = c.BatchAt(gen, requests...); err == nil {
 			return true, nil
 		}
 		if !errors.Is(err, ErrStale) && !errors.Is(err, unix.ENOENT) {
 			return false, fmt.Errorf("give %s back: %w", l.Addr, err)
 		}
 	}
-	return false, fmt.Errorf("give %s back: %w, %d times over", l.Addr, ErrStale, tries)
+	return false, fmt.Errorf("give %s back: %w, %d times over", l.Addr, ErrStale, staleTries)
 }
 
 // releaseRequests remove those elements of a lease that are there.
@@ -95,7 +96,7 @@ func (c *Conn) Leave(forwarding Switch) (removed bool, err error) {
 		return false, nil // most often: nobody else's business is touched, and nothing more is asked
 	}
 	var off []string // what has been switched off here
-	for range tries {
+	for range staleTries {
 		gen, err := c.GenID()
 		if err != nil {
 			return false, err
@@ -128,7 +129,7 @@ func (c *Conn) Leave(forwarding Switch) (removed bool, err error) {
 		}
 		return false, fmt.Errorf("remove table inet %s: %w", TableName, err)
 	}
-	return false, errors.Join(fmt.Errorf("remove table inet %s: %w, %d times over", TableName, ErrStale, tries), switchLinks(forwarding, off, true))
+	return false, errors.Join(fmt.Errorf("remove table inet %s: %w, %d times over", TableName, ErrStale, staleTries), switchLinks(forwarding, off, true))
 }
 
 func switchLinks(forwarding Switch, links []string, on bool) error {
@@ -141,25 +142,26 @@ func switchLinks(forwarding Switch, links []string, on bool) error {
 	return nil
 }
 
+// fewLeases is up to how many leases are looked at one by one. The kernel's count takes in what is in a batch that has not been
+// committed, and may yet be refused: who believes it would leave a table without a lease.
+const fewLeases = 16
+
 // leased reports whether any address is leased. The error is unix.ENOENT where plumb's table is not there.
 func (c *Conn) leased() (bool, error) {
 	for _, f := range []*ipFamily{&ipv4, &ipv6} {
 		s, err := c.Set(NFPROTO_INET, TableName, f.lease)
-		if err != nil {
+		switch {
+		case err != nil:
 			return false, err
-		}
-		var n int
-		if s.Count != nil {
-			n = int(*s.Count)
-		} else { // a kernel before 6.17
-			elements, err := c.Elements(NFPROTO_INET, TableName, f.lease)
-			if err != nil {
-				return false, err
-			}
-			n = len(elements)
-		}
-		if n > 0 {
+		case s.Count != nil && *s.Count == 0:
+			continue
+		case s.Count != nil && *s.Count > fewLeases:
 			return true, nil
+		}
+		// Few, or a kernel before 6.17, which does not count.
+		elements, err := c.Elements(NFPROTO_INET, TableName, f.lease)
+		if err != nil || len(elements) > 0 {
+			return len(elements) > 0, err
 		}
 	}
 	return false, nil

@@ -1,0 +1,101 @@
+package nat_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	. "plumb/nat"
+	"plumb/rtnl/wire"
+)
+
+// A refuser is a transport that answers the first message of each datagram with an errno, as a kernel does that
+// refuses a batch as a whole.
+type refuser struct {
+	recorder
+	errno  unix.Errno
+	answer []byte
+}
+
+func (r *refuser) Send(b []byte) error {
+	r.answer = make([]byte, 36)
+	binary.NativeEndian.PutUint32(r.answer[0:], 36)
+	binary.NativeEndian.PutUint16(r.answer[4:], unix.NLMSG_ERROR)
+	copy(r.answer[8:12], b[8:12])
+	binary.NativeEndian.PutUint32(r.answer[16:], uint32(-int32(r.errno)))
+	copy(r.answer[20:], b[:16])
+	return nil
+}
+
+func (r *refuser) Receive(b []byte, _ bool) (int, error) {
+	if r.answer == nil {
+		return 0, unix.EAGAIN
+	}
+	n := copy(b, r.answer)
+	r.answer = nil
+	return n, nil
+}
+
+func TestKernelWithoutNftables(t *testing.T) {
+	t.Parallel()
+	c, err := Dial(wire.Config{Transport: &refuser{errno: unix.EOPNOTSUPP}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Batch(NewTable(&Table{Name: "x"}, 0))
+	if !errors.Is(err, ErrUnsupported) || !errors.Is(err, unix.EOPNOTSUPP) || !strings.Contains(err.Error(), "CONFIG_NF_TABLES") {
+		t.Errorf("a batch says %v", err)
+	}
+}
+
+func TestRefusedCommit(t *testing.T) {
+	t.Parallel()
+	c, err := Dial(wire.Config{Transport: &refuser{errno: unix.ENOSPC}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := wire.Refusals(c.Batch(NewTable(&Table{Name: "x"}, 0)))
+	if len(refused) != 1 || refused[0].Index != -1 || !strings.HasPrefix(refused[0].Error(), "commit the batch") {
+		t.Errorf("a commit that is refused says %v", refused)
+	}
+}
+
+func TestEachRefusedMessageIsReported(t *testing.T) {
+	t.Parallel()
+	c := newConn(t)
+	missing := &ElementList{Header: Header{Family: NFPROTO_INET}, Table: "none", Set: "s", Elements: []Element{{Key: &Data{Value: []byte{1}}}}}
+	table := &Table{Header: Header{Family: NFPROTO_INET}, Name: "x"}
+	err := c.Batch(DelElements(missing), NewTable(table, 0), DelElements(missing))
+	refused := wire.Refusals(err)
+	if len(refused) != 2 || refused[0].Index != 0 || refused[1].Index != 2 {
+		t.Fatalf("refused: %v", err)
+	}
+	for _, e := range refused {
+		if !errors.Is(e, unix.ENOENT) || e.Path != "SET_ELEM_LIST_TABLE" {
+			t.Errorf("%v is at %q", e, e.Path)
+		}
+	}
+	if _, err := c.Table(NFPROTO_INET, "x"); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("half of the batch was carried out: %v", err)
+	}
+}
+
+func TestWhatCannotBeAttached(t *testing.T) {
+	t.Parallel()
+	c, err := Dial(wire.Config{Transport: &recorder{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, outside, none := web(), web(), web()
+	long.Link = "pl-0123456789abc"
+	outside.Addr = outside.Addr.Prev().Prev().Prev()
+	none.Link = ""
+	for _, a := range []*Attachment{long, outside, none, {}} {
+		if err := c.Attach(a); err == nil || errors.Is(err, errRecorded) {
+			t.Errorf("%+v was sent: %v", a, err)
+		}
+	}
+}
