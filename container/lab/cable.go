@@ -29,14 +29,14 @@ var (
 // An end is one side of a cable.
 type end struct {
 	host  *Host
-	index uint32 // 0: the kernel chooses
+	index uint32
 	name  string
 	mac   net.HardwareAddr
 }
 
 // connect lays the uplink of a new host: in two sends, one in each namespace. It is routed, with nothing on the cable but
 // its two ends, as a cheap provider does it: the host's prefix is not on the link, the gateway alone is.
-func (l *Lab) connect(ctx context.Context, h *Host, options HostOptions) (err error) {
+func (l *Lab) connect(ctx context.Context, h *Host, options HostOptions) error {
 	if l.uplinks == maxHosts {
 		return fmt.Errorf("%d hosts are the most", maxHosts)
 	}

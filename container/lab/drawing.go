@@ -44,7 +44,7 @@ type drawing struct {
 }
 
 type row struct {
-	kind byte   // 't' for the top of a box, 'b' for its bottom, 'm' for what is in it
+	kind byte // 't' for the top of a box, 'b' for its bottom, 'm' for what is in it
 	text string
 }
 
