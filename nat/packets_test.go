@@ -24,8 +24,12 @@ type place struct {
 func newPlace(t *testing.T, addr string) *place {
 	t.Helper()
 	p := &place{ns: newHost(t), addr: addr}
+	all := netip.IPv4Unspecified()
+	if strings.Contains(addr, ":") {
+		all = netip.IPv6Unspecified()
+	}
 	p.ip(t, "link set lo up")
-	p.socket = p.listen(t, "0.0.0.0:7000")
+	p.socket = p.listen(t, netip.AddrPortFrom(all, 7000).String())
 	return p
 }
 
@@ -33,7 +37,11 @@ func (p *place) listen(t *testing.T, addr string) *net.UDPConn {
 	t.Helper()
 	var c *net.UDPConn
 	err := p.ns.Do(func() (err error) {
-		c, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr)))
+		network := "udp4"
+		if strings.HasPrefix(addr, "[") {
+			network = "udp6"
+		}
+		c, err = net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr)))
 		return err
 	})
 	if err != nil {
@@ -191,10 +199,10 @@ func (p *probe) check(t *testing.T, when, want string) {
 	if want != "" {
 		seen = p.at.receive(t, text)
 	} else {
-		self := p.at.listen(t, "0.0.0.0:0")
+		self := p.at.listen(t, netip.AddrPortFrom(netip.MustParseAddr(p.at.addr), 0).String())
 		defer self.Close()
 		stop := []byte("stop")
-		if _, err := self.WriteToUDPAddrPort(stop, netip.MustParseAddrPort(p.at.addr+":7000")); err != nil {
+		if _, err := self.WriteToUDPAddrPort(stop, netip.AddrPortFrom(netip.MustParseAddr(p.at.addr), 7000)); err != nil {
 			t.Fatal(err)
 		}
 		seen = p.at.receive(t, text, stop)

@@ -1,0 +1,55 @@
+package nat_test
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"testing"
+)
+
+// IPv6 has the same rules, and neighbour discovery beside them, which has to come through.
+func TestPackets6(t *testing.T) {
+	t.Parallel()
+	w := &town{host: newPlace(t, "2001:db8::1"), outside: newPlace(t, "2001:db8::2"), a: newPlace(t, "fd70::2")}
+	for _, link := range []struct {
+		name string
+		to   *place
+	}{{"uplink", w.outside}, {"pl-a", w.a}} {
+		w.host.ip(t, fmt.Sprintf("link add %s type veth peer name eth0 netns /proc/%d/fd/%d", link.name, os.Getpid(), link.to.ns.FD()))
+		setSysctl(t, w.host, "net/ipv6/conf/"+link.name+"/accept_dad", "0")
+		setSysctl(t, link.to, "net/ipv6/conf/eth0/accept_dad", "0")
+	}
+	setSysctl(t, w.host, "net/ipv6/conf/all/forwarding", "1")
+	w.outside.ip(t, "link set eth0 up\n addr add 2001:db8::2/64 dev eth0 nodad\n route add fd70::/64 via 2001:db8::1")
+	w.a.ip(t, "link set eth0 up\n addr add fd70::2/64 dev eth0 nodad noprefixroute\n addr add fd70::99/128 dev eth0 nodad")
+	w.host.ip(t, `link set uplink up
+		addr add 2001:db8::1/64 dev uplink nodad
+		link set pl-a group 28780 up
+		addr add fe80::1/64 dev pl-a nodad
+		addr add fd70::1 peer fd70::2/128 dev pl-a nodad`)
+	w.a.ip(t, "route add default via fe80::1 dev eth0")
+
+	a := web()
+	a.Link, a.Addr, a.Subnet = "pl-a", netip.MustParseAddr("fd70::2"), netip.MustParsePrefix("fd70::/64")
+	c := dialIn(t, w.host.ns)
+	probes := []probe{
+		{"container to outside is masqueraded", w.a, "[fd70::2]:1001", "[2001:db8::2]:7000", w.outside, "[2001:db8::1]:1001", "[fd70::2]:1001"},
+		{"container to host", w.a, "[fd70::2]:1002", "[2001:db8::1]:7000", w.host, "[fd70::2]:1002", "[fd70::2]:1002"},
+		{"host to container", w.host, "[fd70::1]:1003", "[fd70::2]:7000", w.a, "[fd70::1]:1003", "[fd70::1]:1003"},
+		{"forged source to outside", w.a, "[fd70::99]:1004", "[2001:db8::2]:7000", w.outside, "", "[fd70::99]:1004"},
+		{"outside to container", w.outside, "[2001:db8::2]:1005", "[fd70::2]:7000", w.a, "", "[2001:db8::2]:1005"},
+	}
+	for _, p := range probes {
+		p.check(t, "without rules: ", p.open)
+	}
+	// What neighbour discovery has found is forgotten, so that it has to do it again with the rules.
+	for _, p := range []*place{w.host, w.a} {
+		p.ip(t, "neigh flush all")
+	}
+	if err := c.Attach(a); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range probes {
+		p.check(t, "", p.seen)
+	}
+}
