@@ -202,12 +202,6 @@ func (s *State) readThreads(ns *netns.NS) error {
 			count[at]++
 		}
 	}
-	if ns != nil {
-		for range count[ns.String()] {
-			s.add("thread", "in the namespace")
-		}
-		return nil
-	}
 	// The process's own namespace is the one that most threads are in: /proc/self is the main thread, which may be astray as well.
 	own, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
@@ -217,6 +211,14 @@ func (s *State) readThreads(ns *netns.NS) error {
 		if n > count[own] {
 			own = at
 		}
+	}
+	if ns != nil {
+		if at := ns.String(); at != own { // there, threads come and go as Go likes
+			for range count[at] {
+				s.add("thread", "in the namespace")
+			}
+		}
+		return nil
 	}
 	for at, n := range count {
 		for range n {
