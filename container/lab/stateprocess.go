@@ -168,10 +168,14 @@ func describeSocket(fd int) string {
 		}
 		return uint64(n)
 	}
-	kind := wire.Names{{Value: unix.SOCK_STREAM, Name: "stream"}, {Value: unix.SOCK_DGRAM, Name: "datagram"}, {Value: unix.SOCK_RAW, Name: "raw"}}.Enum(option(unix.SO_TYPE))
+	kind := wire.Names{
+		{Value: unix.SOCK_STREAM, Name: "stream"}, {Value: unix.SOCK_DGRAM, Name: "datagram"}, {Value: unix.SOCK_RAW, Name: "raw"},
+	}.Enum(option(unix.SO_TYPE))
 	protocol := option(unix.SO_PROTOCOL)
 	if option(unix.SO_DOMAIN) == unix.AF_NETLINK {
-		return "netlink, of " + wire.Names{{Value: unix.NETLINK_ROUTE, Name: "NETLINK_ROUTE"}, {Value: unix.NETLINK_NETFILTER, Name: "NETLINK_NETFILTER"}}.Enum(protocol)
+		return "netlink, of " + wire.Names{
+			{Value: unix.NETLINK_ROUTE, Name: "NETLINK_ROUTE"}, {Value: unix.NETLINK_NETFILTER, Name: "NETLINK_NETFILTER"},
+		}.Enum(protocol)
 	}
 	name := kind + ", protocol " + wire.Names{
 		{Value: unix.IPPROTO_TCP, Name: "TCP"}, {Value: unix.IPPROTO_UDP, Name: "UDP"},
