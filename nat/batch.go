@@ -19,7 +19,7 @@ type BatchBound struct {
 
 var batchTable = wire.Join(
 	headerRows(func(b *BatchBound) *Header { return &b.Header }),
-	wire.Table[BatchBound]{
+	wire.Table[*BatchBound]{
 		wire.BE32(unix.NFNL_BATCH_GENID, "NFNL_BATCH_GENID", func(b *BatchBound) *uint32 { return &b.GenID }),
 		wire.Unknown(func(b *BatchBound) *[]wire.Attr { return &b.Unknown }),
 	},

@@ -82,7 +82,7 @@ const (
 	nftaChainUserData = 12
 )
 
-var hookTable = wire.Table[Hook]{
+var hookTable = wire.Table[*Hook]{
 	wire.ReqBE(unix.NFTA_HOOK_HOOKNUM, "NFTA_HOOK_HOOKNUM", func(h *Hook) *HookNum { return &h.Num }),
 	wire.ReqBE(unix.NFTA_HOOK_PRIORITY, "NFTA_HOOK_PRIORITY", func(h *Hook) *int32 { return &h.Priority }),
 	wire.String(unix.NFTA_HOOK_DEV, "NFTA_HOOK_DEV", func(h *Hook) *string { return &h.Device }),
@@ -91,7 +91,7 @@ var hookTable = wire.Table[Hook]{
 
 var chainTable = wire.Join(
 	headerRows(func(c *Chain) *Header { return &c.Header }),
-	wire.Table[Chain]{
+	wire.Table[*Chain]{
 		wire.String(unix.NFTA_CHAIN_TABLE, "NFTA_CHAIN_TABLE", func(c *Chain) *string { return &c.Table }),
 		wire.BE64(unix.NFTA_CHAIN_HANDLE, "NFTA_CHAIN_HANDLE", func(c *Chain) *uint64 { return &c.Handle }),
 		wire.String(unix.NFTA_CHAIN_NAME, "NFTA_CHAIN_NAME", func(c *Chain) *string { return &c.Name }),

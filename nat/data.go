@@ -55,13 +55,13 @@ func (v *Verdict) String() string {
 	return v.Code.String() + " " + v.Chain
 }
 
-var verdictTable = wire.Table[Verdict]{
+var verdictTable = wire.Table[*Verdict]{
 	wire.ReqBE(unix.NFTA_VERDICT_CODE, "NFTA_VERDICT_CODE", func(v *Verdict) *VerdictCode { return &v.Code }),
 	wire.String(unix.NFTA_VERDICT_CHAIN, "NFTA_VERDICT_CHAIN", func(v *Verdict) *string { return &v.Chain }),
 	wire.Unknown(func(v *Verdict) *[]wire.Attr { return &v.Unknown }),
 }
 
-var dataTable = wire.Table[Data]{
+var dataTable = wire.Table[*Data]{
 	wire.Bytes(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(d *Data) *[]byte { return &d.Value }),
 	wire.Nest(unix.NFTA_DATA_VERDICT, "NFTA_DATA_VERDICT", func(d *Data) **Verdict { return &d.Verdict }, &verdictTable),
 	wire.Unknown(func(d *Data) *[]wire.Attr { return &d.Unknown }),

@@ -53,7 +53,7 @@ const (
 	nftaSetElemExpressions = 11
 )
 
-var elementTable = wire.Table[Element]{
+var elementTable = wire.Table[*Element]{
 	wire.BE32(unix.NFTA_SET_ELEM_FLAGS, "NFTA_SET_ELEM_FLAGS", func(e *Element) *ElementFlags { return &e.Flags }),
 	wire.Nest(unix.NFTA_SET_ELEM_KEY, "NFTA_SET_ELEM_KEY", func(e *Element) **Data { return &e.Key }, &dataTable),
 	wire.Nest(nftaSetElemKeyEnd, "NFTA_SET_ELEM_KEY_END", func(e *Element) **Data { return &e.KeyEnd }, &dataTable),
@@ -70,10 +70,10 @@ var elementTable = wire.Table[Element]{
 var elementListTable = elementLists(&elementTable, func(l *ElementList) *[]Element { return &l.Elements })
 
 // elementLists is the table of an ElementList whose elements are described by t.
-func elementLists[E any](t *wire.Table[E], f func(*ElementList) *[]E) wire.Table[ElementList] {
+func elementLists[E any](t *wire.Table[*E], f func(*ElementList) *[]E) wire.Table[*ElementList] {
 	return wire.Join(
 		headerRows(func(l *ElementList) *Header { return &l.Header }),
-		wire.Table[ElementList]{
+		wire.Table[*ElementList]{
 			wire.String(unix.NFTA_SET_ELEM_LIST_TABLE, "NFTA_SET_ELEM_LIST_TABLE", func(l *ElementList) *string { return &l.Table }),
 			wire.String(unix.NFTA_SET_ELEM_LIST_SET, "NFTA_SET_ELEM_LIST_SET", func(l *ElementList) *string { return &l.Set }),
 			wire.BE32(unix.NFTA_SET_ELEM_LIST_SET_ID, "NFTA_SET_ELEM_LIST_SET_ID", func(l *ElementList) *uint32 { return &l.SetID }),

@@ -26,7 +26,7 @@ type Body struct {
 	Sample func(fill func(v any)) ([]byte, any, error)
 }
 
-func bodyOf[T any](name string, t *wire.Table[T]) Body {
+func bodyOf[T any](name string, t *wire.Table[*T]) Body {
 	return Body{
 		Name: name,
 		Show: func(b []byte) []wire.Node { return t.Show(b) },

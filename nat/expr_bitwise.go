@@ -41,7 +41,7 @@ const (
 	nftaBitwiseData = 7
 )
 
-var bitwiseTable = wire.Table[Bitwise]{
+var bitwiseTable = wire.Table[*Bitwise]{
 	wire.ReqBE(unix.NFTA_BITWISE_SREG, "NFTA_BITWISE_SREG", func(b *Bitwise) *Register { return &b.Source }),
 	wire.ReqBE(unix.NFTA_BITWISE_DREG, "NFTA_BITWISE_DREG", func(b *Bitwise) *Register { return &b.Dest }),
 	wire.ReqBE(unix.NFTA_BITWISE_LEN, "NFTA_BITWISE_LEN", func(b *Bitwise) *uint32 { return &b.Len }),
@@ -75,7 +75,7 @@ func (o ByteOrderOp) String() string {
 	return nameOf(o, map[ByteOrderOp]string{NFT_BYTEORDER_NTOH: "ntoh", NFT_BYTEORDER_HTON: "hton"})
 }
 
-var byteOrderTable = wire.Table[ByteOrder]{
+var byteOrderTable = wire.Table[*ByteOrder]{
 	wire.ReqBE(unix.NFTA_BYTEORDER_SREG, "NFTA_BYTEORDER_SREG", func(b *ByteOrder) *Register { return &b.Source }),
 	wire.ReqBE(unix.NFTA_BYTEORDER_DREG, "NFTA_BYTEORDER_DREG", func(b *ByteOrder) *Register { return &b.Dest }),
 	wire.ReqBE(unix.NFTA_BYTEORDER_OP, "NFTA_BYTEORDER_OP", func(b *ByteOrder) *ByteOrderOp { return &b.Op }),

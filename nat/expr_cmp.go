@@ -36,7 +36,7 @@ func (o CmpOp) String() string {
 	})
 }
 
-var cmpTable = wire.Table[Cmp]{
+var cmpTable = wire.Table[*Cmp]{
 	wire.ReqBE(unix.NFTA_CMP_SREG, "NFTA_CMP_SREG", func(c *Cmp) *Register { return &c.Source }),
 	wire.ReqBE(unix.NFTA_CMP_OP, "NFTA_CMP_OP", func(c *Cmp) *CmpOp { return &c.Op }),
 	wire.Nest(unix.NFTA_CMP_DATA, "NFTA_CMP_DATA", func(c *Cmp) **Data { return &c.Data }, &dataTable),
@@ -65,7 +65,7 @@ func (o RangeOp) String() string {
 	return nameOf(o, map[RangeOp]string{NFT_RANGE_EQ: "==", NFT_RANGE_NEQ: "!="})
 }
 
-var rangeTable = wire.Table[Range]{
+var rangeTable = wire.Table[*Range]{
 	wire.ReqBE(unix.NFTA_RANGE_SREG, "NFTA_RANGE_SREG", func(r *Range) *Register { return &r.Source }),
 	wire.ReqBE(unix.NFTA_RANGE_OP, "NFTA_RANGE_OP", func(r *Range) *RangeOp { return &r.Op }),
 	wire.Nest(unix.NFTA_RANGE_FROM_DATA, "NFTA_RANGE_FROM_DATA", func(r *Range) **Data { return &r.From }, &dataTable),

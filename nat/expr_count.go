@@ -16,7 +16,7 @@ type Counter struct {
 	Unknown []wire.Attr
 }
 
-var counterTable = wire.Table[Counter]{
+var counterTable = wire.Table[*Counter]{
 	wire.BE64(unix.NFTA_COUNTER_BYTES, "NFTA_COUNTER_BYTES", func(c *Counter) *uint64 { return &c.Bytes }),
 	wire.BE64(unix.NFTA_COUNTER_PACKETS, "NFTA_COUNTER_PACKETS", func(c *Counter) *uint64 { return &c.Packets }),
 	wire.Unknown(func(c *Counter) *[]wire.Attr { return &c.Unknown }),
@@ -35,7 +35,7 @@ type QuotaFlags uint32
 
 func (f QuotaFlags) String() string { return flagNames(f, "over", "depleted") }
 
-var quotaTable = wire.Table[Quota]{
+var quotaTable = wire.Table[*Quota]{
 	wire.BE64(unix.NFTA_QUOTA_BYTES, "NFTA_QUOTA_BYTES", func(q *Quota) *uint64 { return &q.Bytes }),
 	wire.BE32(unix.NFTA_QUOTA_FLAGS, "NFTA_QUOTA_FLAGS", func(q *Quota) *QuotaFlags { return &q.Flags }),
 	wire.BE64(unix.NFTA_QUOTA_CONSUMED, "NFTA_QUOTA_CONSUMED", func(q *Quota) *uint64 { return &q.Consumed }),
@@ -70,7 +70,7 @@ type LimitFlags uint32
 
 func (f LimitFlags) String() string { return flagNames(f, "over") }
 
-var limitTable = wire.Table[Limit]{
+var limitTable = wire.Table[*Limit]{
 	wire.ReqBE(unix.NFTA_LIMIT_RATE, "NFTA_LIMIT_RATE", func(l *Limit) *uint64 { return &l.Rate }),
 	wire.ReqBE(unix.NFTA_LIMIT_UNIT, "NFTA_LIMIT_UNIT", func(l *Limit) *uint64 { return &l.Unit }),
 	wire.BE32(unix.NFTA_LIMIT_BURST, "NFTA_LIMIT_BURST", func(l *Limit) *uint32 { return &l.Burst }),

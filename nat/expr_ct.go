@@ -50,7 +50,7 @@ func (k CTKey) String() string {
 	return nameOf(k, nil)
 }
 
-var ctTable = wire.Table[CT]{
+var ctTable = wire.Table[*CT]{
 	wire.BE32(unix.NFTA_CT_DREG, "NFTA_CT_DREG", func(c *CT) *Register { return &c.Dest }),
 	wire.ReqBE(unix.NFTA_CT_KEY, "NFTA_CT_KEY", func(c *CT) *CTKey { return &c.Key }),
 	wire.Opt(unix.NFTA_CT_DIRECTION, "NFTA_CT_DIRECTION", func(c *CT) **uint8 { return &c.Direction }),

@@ -48,7 +48,7 @@ func (f FIBFlags) String() string {
 	return flagNames(f, "saddr", "daddr", "mark", "iif", "oif", "present")
 }
 
-var fibTable = wire.Table[FIB]{
+var fibTable = wire.Table[*FIB]{
 	wire.ReqBE(unix.NFTA_FIB_DREG, "NFTA_FIB_DREG", func(f *FIB) *Register { return &f.Dest }),
 	wire.ReqBE(unix.NFTA_FIB_RESULT, "NFTA_FIB_RESULT", func(f *FIB) *FIBResult { return &f.Result }),
 	wire.ReqBE(unix.NFTA_FIB_FLAGS, "NFTA_FIB_FLAGS", func(f *FIB) *FIBFlags { return &f.Flags }),

@@ -26,7 +26,7 @@ const NFT_LOOKUP_F_INV LookupFlags = 1
 
 func (f LookupFlags) String() string { return flagNames(f, "inverted") }
 
-var lookupTable = wire.Table[Lookup]{
+var lookupTable = wire.Table[*Lookup]{
 	wire.String(unix.NFTA_LOOKUP_SET, "NFTA_LOOKUP_SET", func(l *Lookup) *string { return &l.Set }),
 	wire.ReqBE(unix.NFTA_LOOKUP_SREG, "NFTA_LOOKUP_SREG", func(l *Lookup) *Register { return &l.Source }),
 	wire.OptBE(unix.NFTA_LOOKUP_DREG, "NFTA_LOOKUP_DREG", func(l *Lookup) **Register { return &l.Dest }),

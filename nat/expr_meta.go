@@ -48,7 +48,7 @@ func (k MetaKey) String() string {
 	return nameOf(k, nil)
 }
 
-var metaTable = wire.Table[Meta]{
+var metaTable = wire.Table[*Meta]{
 	wire.BE32(unix.NFTA_META_DREG, "NFTA_META_DREG", func(m *Meta) *Register { return &m.Dest }),
 	wire.ReqBE(unix.NFTA_META_KEY, "NFTA_META_KEY", func(m *Meta) *MetaKey { return &m.Key }),
 	wire.BE32(unix.NFTA_META_SREG, "NFTA_META_SREG", func(m *Meta) *Register { return &m.Source }),

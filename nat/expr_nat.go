@@ -42,7 +42,7 @@ func (f NATFlags) String() string {
 	return flagNames(f, "map ips", "proto specified", "random", "persistent", "fully-random", "proto offset", "netmap")
 }
 
-var natTable = wire.Table[NAT]{
+var natTable = wire.Table[*NAT]{
 	wire.ReqBE(unix.NFTA_NAT_TYPE, "NFTA_NAT_TYPE", func(n *NAT) *NATType { return &n.Type }),
 	familyRow(unix.NFTA_NAT_FAMILY, "NFTA_NAT_FAMILY", func(n *NAT) *Family { return &n.Family }),
 	wire.BE32(unix.NFTA_NAT_REG_ADDR_MIN, "NFTA_NAT_REG_ADDR_MIN", func(n *NAT) *Register { return &n.AddrMin }),
@@ -54,10 +54,10 @@ var natTable = wire.Table[NAT]{
 }
 
 // familyRow is a family in 4 bytes, network byte order.
-func familyRow[T any](typ uint16, name string, f func(*T) *Family) wire.Row[T] {
+func familyRow[P any](typ uint16, name string, f func(P) *Family) wire.Row[P] {
 	return wire.Custom(typ, name, false,
-		func(v *T) []byte { return []byte{0, 0, 0, byte(*f(v))} },
-		func(v *T, a wire.Attr) error {
+		func(v P) []byte { return []byte{0, 0, 0, byte(*f(v))} },
+		func(v P, a wire.Attr) error {
 			if len(a.Data) < 4 {
 				return wire.ErrTruncated
 			}
@@ -80,7 +80,7 @@ type Masq struct {
 	Unknown  []wire.Attr
 }
 
-var masqTable = wire.Table[Masq]{
+var masqTable = wire.Table[*Masq]{
 	wire.BE32(unix.NFTA_MASQ_FLAGS, "NFTA_MASQ_FLAGS", func(m *Masq) *NATFlags { return &m.Flags }),
 	wire.BE32(unix.NFTA_MASQ_REG_PROTO_MIN, "NFTA_MASQ_REG_PROTO_MIN", func(m *Masq) *Register { return &m.ProtoMin }),
 	wire.BE32(unix.NFTA_MASQ_REG_PROTO_MAX, "NFTA_MASQ_REG_PROTO_MAX", func(m *Masq) *Register { return &m.ProtoMax }),
@@ -95,7 +95,7 @@ type Redir struct {
 	Unknown  []wire.Attr
 }
 
-var redirTable = wire.Table[Redir]{
+var redirTable = wire.Table[*Redir]{
 	wire.BE32(unix.NFTA_REDIR_REG_PROTO_MIN, "NFTA_REDIR_REG_PROTO_MIN", func(r *Redir) *Register { return &r.ProtoMin }),
 	wire.BE32(unix.NFTA_REDIR_REG_PROTO_MAX, "NFTA_REDIR_REG_PROTO_MAX", func(r *Redir) *Register { return &r.ProtoMax }),
 	wire.BE32(unix.NFTA_REDIR_FLAGS, "NFTA_REDIR_FLAGS", func(r *Redir) *NATFlags { return &r.Flags }),

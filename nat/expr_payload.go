@@ -40,7 +40,7 @@ func (b PayloadBase) String() string {
 	})
 }
 
-var payloadTable = wire.Table[Payload]{
+var payloadTable = wire.Table[*Payload]{
 	wire.BE32(unix.NFTA_PAYLOAD_DREG, "NFTA_PAYLOAD_DREG", func(p *Payload) *Register { return &p.Dest }),
 	wire.ReqBE(unix.NFTA_PAYLOAD_BASE, "NFTA_PAYLOAD_BASE", func(p *Payload) *PayloadBase { return &p.Base }),
 	wire.ReqBE(unix.NFTA_PAYLOAD_OFFSET, "NFTA_PAYLOAD_OFFSET", func(p *Payload) *uint32 { return &p.Offset }),

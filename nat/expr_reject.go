@@ -30,7 +30,7 @@ func (t RejectType) String() string {
 	return nameOf(t, map[RejectType]string{NFT_REJECT_ICMP_UNREACH: "icmp", NFT_REJECT_TCP_RST: "tcp reset", NFT_REJECT_ICMPX_UNREACH: "icmpx"})
 }
 
-var rejectTable = wire.Table[Reject]{
+var rejectTable = wire.Table[*Reject]{
 	wire.ReqBE(unix.NFTA_REJECT_TYPE, "NFTA_REJECT_TYPE", func(r *Reject) *RejectType { return &r.Type }),
 	wire.ReqBE(unix.NFTA_REJECT_ICMP_CODE, "NFTA_REJECT_ICMP_CODE", func(r *Reject) *uint8 { return &r.Code }),
 	wire.Unknown(func(r *Reject) *[]wire.Attr { return &r.Unknown }),
@@ -56,7 +56,7 @@ func (l LogLevel) String() string {
 	return nameOf(l, nil)
 }
 
-var logTable = wire.Table[Log]{
+var logTable = wire.Table[*Log]{
 	wire.OptBE(unix.NFTA_LOG_GROUP, "NFTA_LOG_GROUP", func(l *Log) **uint16 { return &l.Group }),
 	wire.String(unix.NFTA_LOG_PREFIX, "NFTA_LOG_PREFIX", func(l *Log) *string { return &l.Prefix }),
 	wire.OptBE(unix.NFTA_LOG_LEVEL, "NFTA_LOG_LEVEL", func(l *Log) **LogLevel { return &l.Level }),

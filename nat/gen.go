@@ -20,7 +20,7 @@ type Generation struct {
 
 var genTable = wire.Join(
 	headerRows(func(g *Generation) *Header { return &g.Header }),
-	wire.Table[Generation]{
+	wire.Table[*Generation]{
 		wire.BE32(unix.NFTA_GEN_ID, "NFTA_GEN_ID", func(g *Generation) *uint32 { return &g.ID }),
 		wire.BE32(unix.NFTA_GEN_PROC_PID, "NFTA_GEN_PROC_PID", func(g *Generation) *uint32 { return &g.PID }),
 		wire.String(unix.NFTA_GEN_PROC_NAME, "NFTA_GEN_PROC_NAME", func(g *Generation) *string { return &g.Process }),

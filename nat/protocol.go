@@ -96,11 +96,11 @@ type Header struct {
 }
 
 // headerRows are the rows of the Header that f finds.
-func headerRows[T any](f func(*T) *Header) wire.Table[T] {
-	return wire.Table[T]{
-		wire.Field("nfgen_family", func(v *T) *Family { return &f(v).Family }),
-		wire.Field("version", func(v *T) *uint8 { return &f(v).Version }),
-		wire.FieldBE("res_id", func(v *T) *uint16 { return &f(v).ResourceID }),
+func headerRows[P any](f func(P) *Header) wire.Table[P] {
+	return wire.Table[P]{
+		wire.Field("nfgen_family", func(v P) *Family { return &f(v).Family }),
+		wire.Field("version", func(v P) *uint8 { return &f(v).Version }),
+		wire.FieldBE("res_id", func(v P) *uint16 { return &f(v).ResourceID }),
 	}
 }
 

@@ -28,7 +28,7 @@ const nftaRulePositionID = 10
 
 var ruleTable = wire.Join(
 	headerRows(func(r *Rule) *Header { return &r.Header }),
-	wire.Table[Rule]{
+	wire.Table[*Rule]{
 		wire.String(unix.NFTA_RULE_TABLE, "NFTA_RULE_TABLE", func(r *Rule) *string { return &r.Table }),
 		wire.String(unix.NFTA_RULE_CHAIN, "NFTA_RULE_CHAIN", func(r *Rule) *string { return &r.Chain }),
 		wire.BE64(unix.NFTA_RULE_HANDLE, "NFTA_RULE_HANDLE", func(r *Rule) *uint64 { return &r.Handle }),

@@ -127,12 +127,12 @@ const (
 	nftaSetCount      = 20
 )
 
-var setFieldTable = wire.Table[SetField]{
+var setFieldTable = wire.Table[*SetField]{
 	wire.BE32(nftaSetFieldLen, "NFTA_SET_FIELD_LEN", func(f *SetField) *uint32 { return &f.Len }),
 	wire.Unknown(func(f *SetField) *[]wire.Attr { return &f.Unknown }),
 }
 
-var setDescTable = wire.Table[SetDesc]{
+var setDescTable = wire.Table[*SetDesc]{
 	wire.BE32(unix.NFTA_SET_DESC_SIZE, "NFTA_SET_DESC_SIZE", func(d *SetDesc) *uint32 { return &d.Size }),
 	wire.List(nftaSetDescConcat, "NFTA_SET_DESC_CONCAT", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
 		func(d *SetDesc) *[]SetField { return &d.Concat }, &setFieldTable),
@@ -141,7 +141,7 @@ var setDescTable = wire.Table[SetDesc]{
 
 var setTable = wire.Join(
 	headerRows(func(s *Set) *Header { return &s.Header }),
-	wire.Table[Set]{
+	wire.Table[*Set]{
 		wire.String(unix.NFTA_SET_TABLE, "NFTA_SET_TABLE", func(s *Set) *string { return &s.Table }),
 		wire.String(unix.NFTA_SET_NAME, "NFTA_SET_NAME", func(s *Set) *string { return &s.Name }),
 		wire.BE32(unix.NFTA_SET_FLAGS, "NFTA_SET_FLAGS", func(s *Set) *SetFlags { return &s.Flags }),

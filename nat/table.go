@@ -42,7 +42,7 @@ const (
 
 var tableTable = wire.Join(
 	headerRows(func(t *Table) *Header { return &t.Header }),
-	wire.Table[Table]{
+	wire.Table[*Table]{
 		wire.String(unix.NFTA_TABLE_NAME, "NFTA_TABLE_NAME", func(t *Table) *string { return &t.Name }),
 		wire.BE32(unix.NFTA_TABLE_FLAGS, "NFTA_TABLE_FLAGS", func(t *Table) *TableFlags { return &t.Flags }),
 		wire.BE32(unix.NFTA_TABLE_USE, "NFTA_TABLE_USE", func(t *Table) *uint32 { return &t.Use }),

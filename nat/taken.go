@@ -23,17 +23,17 @@ type leaseKeys struct {
 	elements []leaseKey
 }
 
-var keyAddrTable = wire.Table[keyAddr]{
+var keyAddrTable = wire.Table[*keyAddr]{
 	wire.IP(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(k *keyAddr) *netip.Addr { return &k.addr }),
 }
 
-var leaseKeyTable = wire.Table[leaseKey]{
+var leaseKeyTable = wire.Table[*leaseKey]{
 	wire.Nest(unix.NFTA_SET_ELEM_KEY, "NFTA_SET_ELEM_KEY", func(k *leaseKey) **keyAddr { return &k.key }, &keyAddrTable),
 }
 
 var leaseKeysTable = wire.Join(
 	headerRows(func(l *leaseKeys) *Header { return &l.Header }),
-	wire.Table[leaseKeys]{
+	wire.Table[*leaseKeys]{
 		wire.List(unix.NFTA_SET_ELEM_LIST_ELEMENTS, "NFTA_SET_ELEM_LIST_ELEMENTS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
 			func(l *leaseKeys) *[]leaseKey { return &l.elements }, &leaseKeyTable),
 	},

@@ -44,7 +44,7 @@ type Addr struct {
 	Rest      []wire.Attr
 }
 
-var addrTable = wire.Table[Addr]{
+var addrTable = wire.Table[*Addr]{
 	wire.Field("ifa_family", func(a *Addr) *Family { return &a.Family }),
 	wire.Field("ifa_prefixlen", func(a *Addr) *uint8 { return &a.PrefixLen }),
 	wire.Field("ifa_flags", func(a *Addr) *AddrFlags8 { return &a.FlagsLow }),
@@ -65,7 +65,7 @@ var addrTable = wire.Table[Addr]{
 	wire.Unknown(func(a *Addr) *[]wire.Attr { return &a.Rest }),
 }
 
-func toldAddr(typ uint16, name string, show func(wire.Attr) string) wire.Row[Addr] {
+func toldAddr(typ uint16, name string, show func(wire.Attr) string) wire.Row[*Addr] {
 	return told(typ, name, func(a *Addr) *[]wire.Attr { return &a.Rest }, show)
 }
 
@@ -79,7 +79,7 @@ type AddrCacheInfo struct {
 	Updated   uint32 // hundredths of a second since boot
 }
 
-var addrCacheInfoTable = wire.Table[AddrCacheInfo]{
+var addrCacheInfoTable = wire.Table[*AddrCacheInfo]{
 	wire.Field("ifa_prefered", func(c *AddrCacheInfo) *uint32 { return &c.Preferred }),
 	wire.Field("ifa_valid", func(c *AddrCacheInfo) *uint32 { return &c.Valid }),
 	wire.Field("cstamp", func(c *AddrCacheInfo) *uint32 { return &c.Created }),

@@ -12,7 +12,7 @@ type AltNames struct {
 	Names []string
 }
 
-var altNamesTable = wire.Table[AltNames]{
+var altNamesTable = wire.Table[*AltNames]{
 	wire.Strings(unix.IFLA_ALT_IFNAME, "IFLA_ALT_IFNAME", func(a *AltNames) *[]string { return &a.Names }),
 }
 

@@ -79,7 +79,7 @@ func parseEvent(typ uint16, body []byte) (e Event, err error) {
 	return e, err
 }
 
-func decode[T any](t *wire.Table[T], body []byte) (*T, error) {
+func decode[T any](t *wire.Table[*T], body []byte) (*T, error) {
 	v := new(T)
 	if err := t.Decode(body, v); err != nil {
 		return nil, fmt.Errorf("decode a notification: %w", err)

@@ -11,7 +11,7 @@ import (
 
 // fuzzTable wants of any bytes that they can be shown, and that what was decoded of them stays the same when it is
 // encoded and decoded again.
-func fuzzTable[T any](f *testing.F, table *wire.Table[T]) {
+func fuzzTable[T any](f *testing.F, table *wire.Table[*T]) {
 	var seed T
 	fill := filler(0)
 	fill.fill(reflect.ValueOf(&seed).Elem())

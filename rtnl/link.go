@@ -68,9 +68,9 @@ type Link struct {
 
 // linkAttrs are the fields and attributes that a request can have, all but IFLA_LINKINFO: the table that describes a
 // veth's peer, inside IFLA_LINKINFO, is this one.
-var linkAttrs = wire.Table[Link]{
+var linkAttrs = wire.Table[*Link]{
 	wire.Field("ifi_family", func(l *Link) *Family { return &l.Family }),
-	wire.Pad[Link](1),
+	wire.Pad[*Link](1),
 	wire.Field("ifi_type", func(l *Link) *HardwareType { return &l.Type }),
 	wire.Field("ifi_index", func(l *Link) *uint32 { return &l.Index }),
 	wire.Field("ifi_flags", func(l *Link) *LinkFlags { return &l.Flags }),
@@ -104,7 +104,7 @@ var linkAttrs = wire.Table[Link]{
 	wire.Unknown(func(l *Link) *[]wire.Attr { return &l.Unrecognised }),
 }
 
-var linkTable = wire.Join(linkAttrs, wire.Table[Link]{
+var linkTable = wire.Join(linkAttrs, wire.Table[*Link]{
 	wire.Nest(unix.IFLA_LINKINFO, "IFLA_LINKINFO", func(l *Link) **LinkInfo { return &l.Info }, &linkInfoTable),
 }, linkTold)
 

@@ -28,13 +28,13 @@ type LinkInet struct {
 	Conf DevConf
 }
 
-var linkAFTable = wire.Table[LinkAF]{
+var linkAFTable = wire.Table[*LinkAF]{
 	wire.Nest(unix.AF_INET, "AF_INET", func(a *LinkAF) **LinkInet { return &a.Inet }, &linkInetTable),
 	wire.Nest(unix.AF_INET6, "AF_INET6", func(a *LinkAF) **LinkInet6 { return &a.Inet6 }, &linkInet6Table),
 	wire.Unknown(func(a *LinkAF) *[]wire.Attr { return &a.Rest }),
 }
 
-var linkInetTable = wire.Table[LinkInet]{
+var linkInetTable = wire.Table[*LinkInet]{
 	wire.Custom(unix.IFLA_INET_CONF, "IFLA_INET_CONF", true, putDevConf, getDevConf, showDevConf),
 }
 

@@ -24,7 +24,7 @@ type LinkInet6 struct {
 	Rest        []wire.Attr
 }
 
-var linkInet6Table = wire.Table[LinkInet6]{
+var linkInet6Table = wire.Table[*LinkInet6]{
 	wire.U32(unix.IFLA_INET6_FLAGS, "IFLA_INET6_FLAGS", func(i *LinkInet6) *uint32 { return &i.Flags }),
 	wire.Struct(unix.IFLA_INET6_CACHEINFO, "IFLA_INET6_CACHEINFO",
 		func(i *LinkInet6) **LinkInet6CacheInfo { return &i.CacheInfo }, &linkInet6CacheInfoTable),
@@ -39,7 +39,7 @@ var linkInet6Table = wire.Table[LinkInet6]{
 	wire.Unknown(func(i *LinkInet6) *[]wire.Attr { return &i.Rest }),
 }
 
-func toldInet6(typ uint16, name string) wire.Row[LinkInet6] {
+func toldInet6(typ uint16, name string) wire.Row[*LinkInet6] {
 	return told(typ, name, func(i *LinkInet6) *[]wire.Attr { return &i.Rest }, showBytes)
 }
 
@@ -51,7 +51,7 @@ type LinkInet6CacheInfo struct {
 	Retransmit    uint32 // milliseconds between neighbour solicitations
 }
 
-var linkInet6CacheInfoTable = wire.Table[LinkInet6CacheInfo]{
+var linkInet6CacheInfoTable = wire.Table[*LinkInet6CacheInfo]{
 	wire.Field("max_reasm_len", func(c *LinkInet6CacheInfo) *uint32 { return &c.MaxReassembly }),
 	wire.Field("tstamp", func(c *LinkInet6CacheInfo) *uint32 { return &c.Updated }),
 	wire.Field("reachable_time", func(c *LinkInet6CacheInfo) *uint32 { return &c.Reachable }),

@@ -13,7 +13,7 @@ type LinkInfo struct {
 	Rest []wire.Attr
 }
 
-var linkInfoTable = wire.Table[LinkInfo]{
+var linkInfoTable = wire.Table[*LinkInfo]{
 	wire.String(unix.IFLA_INFO_KIND, "IFLA_INFO_KIND", func(i *LinkInfo) *string { return &i.Kind }),
 	wire.NestBy(unix.IFLA_INFO_DATA, "IFLA_INFO_DATA",
 		func(i *LinkInfo) string { return i.Kind },

@@ -10,7 +10,7 @@ type LinkStats struct {
 	RxDropped, TxDropped uint64
 }
 
-var linkStatsTable = wire.Table[LinkStats]{
+var linkStatsTable = wire.Table[*LinkStats]{
 	wire.Field("rx_packets", func(s *LinkStats) *uint64 { return &s.RxPackets }),
 	wire.Field("tx_packets", func(s *LinkStats) *uint64 { return &s.TxPackets }),
 	wire.Field("rx_bytes", func(s *LinkStats) *uint64 { return &s.RxBytes }),

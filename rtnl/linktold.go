@@ -8,7 +8,7 @@ import (
 
 // linkTold is what the kernel tells of a link and nobody sets through this package (rtnl_fill_ifinfo,
 // net/core/rtnetlink.c). The first rows have a field, the others only a name.
-var linkTold = wire.Table[Link]{
+var linkTold = wire.Table[*Link]{
 	wire.U32(unix.IFLA_PROMISCUITY, "IFLA_PROMISCUITY", func(l *Link) *uint32 { return &l.Promiscuity }),
 	wire.U32(unix.IFLA_EVENT, "IFLA_EVENT", func(l *Link) *LinkEvent { return &l.Event }),
 	wire.Opt(unix.IFLA_NEW_NETNSID, "IFLA_NEW_NETNSID", func(l *Link) **int32 { return &l.NewNetNSID }),
@@ -55,7 +55,7 @@ var linkTold = wire.Table[Link]{
 	toldLink(iflaTailroom, "IFLA_TAILROOM", showNumber),
 }
 
-func toldLink(typ uint16, name string, show func(wire.Attr) string) wire.Row[Link] {
+func toldLink(typ uint16, name string, show func(wire.Attr) string) wire.Row[*Link] {
 	return told(typ, name, func(l *Link) *[]wire.Attr { return &l.Unrecognised }, show)
 }
 
@@ -89,7 +89,7 @@ type LinkXDP struct {
 	Rest     []wire.Attr
 }
 
-var linkXDPTable = wire.Table[LinkXDP]{
+var linkXDPTable = wire.Table[*LinkXDP]{
 	wire.Opt(unix.IFLA_XDP_ATTACHED, "IFLA_XDP_ATTACHED", func(x *LinkXDP) **uint8 { return &x.Attached }),
 	wire.U32(unix.IFLA_XDP_FLAGS, "IFLA_XDP_FLAGS", func(x *LinkXDP) *uint32 { return &x.Flags }),
 	wire.U32(unix.IFLA_XDP_PROG_ID, "IFLA_XDP_PROG_ID", func(x *LinkXDP) *uint32 { return &x.ProgID }),
@@ -99,6 +99,6 @@ var linkXDPTable = wire.Table[LinkXDP]{
 	wire.Unknown(func(x *LinkXDP) *[]wire.Attr { return &x.Rest }),
 }
 
-func toldXDP(typ uint16, name string) wire.Row[LinkXDP] {
+func toldXDP(typ uint16, name string) wire.Row[*LinkXDP] {
 	return told(typ, name, func(x *LinkXDP) *[]wire.Attr { return &x.Rest }, showNumber)
 }

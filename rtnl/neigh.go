@@ -39,9 +39,9 @@ type Neigh struct {
 	Rest      []wire.Attr
 }
 
-var neighTable = wire.Table[Neigh]{
+var neighTable = wire.Table[*Neigh]{
 	wire.Field("ndm_family", func(n *Neigh) *Family { return &n.Family }),
-	wire.Pad[Neigh](3),
+	wire.Pad[*Neigh](3),
 	wire.Field("ndm_ifindex", func(n *Neigh) *uint32 { return &n.Index }),
 	wire.Field("ndm_state", func(n *Neigh) *NeighState { return &n.State }),
 	wire.Field("ndm_flags", func(n *Neigh) *NeighFlags { return &n.Flags }),
@@ -63,7 +63,7 @@ var neighTable = wire.Table[Neigh]{
 	wire.Unknown(func(n *Neigh) *[]wire.Attr { return &n.Rest }),
 }
 
-func toldNeigh(typ uint16, name string, show func(wire.Attr) string) wire.Row[Neigh] {
+func toldNeigh(typ uint16, name string, show func(wire.Attr) string) wire.Row[*Neigh] {
 	return told(typ, name, func(n *Neigh) *[]wire.Attr { return &n.Rest }, show)
 }
 
@@ -78,7 +78,7 @@ type NeighCacheInfo struct {
 	Confirmed, Used, Updated, RefCount uint32
 }
 
-var neighCacheInfoTable = wire.Table[NeighCacheInfo]{
+var neighCacheInfoTable = wire.Table[*NeighCacheInfo]{
 	wire.Field("ndm_confirmed", func(c *NeighCacheInfo) *uint32 { return &c.Confirmed }),
 	wire.Field("ndm_used", func(c *NeighCacheInfo) *uint32 { return &c.Used }),
 	wire.Field("ndm_updated", func(c *NeighCacheInfo) *uint32 { return &c.Updated }),

@@ -32,7 +32,7 @@ const (
 	netconfaRPFilter   = 3
 )
 
-var netconfTable = wire.Table[Netconf]{
+var netconfTable = wire.Table[*Netconf]{
 	wire.Field("ncm_family", func(n *Netconf) *Family { return &n.Family }),
 	wire.U32(netconfaIfindex, "NETCONFA_IFINDEX", func(n *Netconf) *int32 { return &n.Index }),
 	wire.Opt(netconfaForwarding, "NETCONFA_FORWARDING", func(n *Netconf) **int32 { return &n.Forwarding }),
@@ -45,7 +45,7 @@ var netconfTable = wire.Table[Netconf]{
 	wire.Unknown(func(n *Netconf) *[]wire.Attr { return &n.Rest }),
 }
 
-func toldNetconf(typ uint16, name string) wire.Row[Netconf] {
+func toldNetconf(typ uint16, name string) wire.Row[*Netconf] {
 	return told(typ, name, func(n *Netconf) *[]wire.Attr { return &n.Rest }, showNumber)
 }
 

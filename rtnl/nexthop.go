@@ -32,7 +32,7 @@ type NextHop struct {
 	length uint16 // putNextHops writes it
 }
 
-var nextHopTable = wire.Table[NextHop]{
+var nextHopTable = wire.Table[*NextHop]{
 	wire.Field("rtnh_len", func(h *NextHop) *uint16 { return &h.length }),
 	wire.Field("rtnh_flags", func(h *NextHop) *uint8 { return &h.Flags }),
 	wire.Field("rtnh_hops", func(h *NextHop) *uint8 { return &h.Hops }),

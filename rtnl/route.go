@@ -50,7 +50,7 @@ type Route struct {
 	Rest      []wire.Attr
 }
 
-var routeTable = wire.Table[Route]{
+var routeTable = wire.Table[*Route]{
 	wire.Field("rtm_family", func(r *Route) *Family { return &r.Family }),
 	wire.Field("rtm_dst_len", func(r *Route) *uint8 { return &r.DstLen }),
 	wire.Field("rtm_src_len", func(r *Route) *uint8 { return &r.SrcLen }),
@@ -88,7 +88,7 @@ var routeTable = wire.Table[Route]{
 
 const rtaNextHopID = 30 // RTA_NH_ID, linux/rtnetlink.h
 
-func toldRoute(typ uint16, name string, show func(wire.Attr) string) wire.Row[Route] {
+func toldRoute(typ uint16, name string, show func(wire.Attr) string) wire.Row[*Route] {
 	return told(typ, name, func(r *Route) *[]wire.Attr { return &r.Rest }, show)
 }
 

@@ -15,7 +15,7 @@ type RouteMetrics struct {
 	Rest     []wire.Attr
 }
 
-var routeMetricsTable = wire.Table[RouteMetrics]{
+var routeMetricsTable = wire.Table[*RouteMetrics]{
 	wire.U32(unix.RTAX_LOCK, "RTAX_LOCK", func(m *RouteMetrics) *uint32 { return &m.Lock }),
 	wire.U32(unix.RTAX_MTU, "RTAX_MTU", func(m *RouteMetrics) *uint32 { return &m.MTU }),
 	wire.U32(unix.RTAX_ADVMSS, "RTAX_ADVMSS", func(m *RouteMetrics) *uint32 { return &m.AdvMSS }),
@@ -36,7 +36,7 @@ var routeMetricsTable = wire.Table[RouteMetrics]{
 	wire.Unknown(func(m *RouteMetrics) *[]wire.Attr { return &m.Rest }),
 }
 
-func toldMetric(typ uint16, name string, show func(wire.Attr) string) wire.Row[RouteMetrics] {
+func toldMetric(typ uint16, name string, show func(wire.Attr) string) wire.Row[*RouteMetrics] {
 	return told(typ, name, func(m *RouteMetrics) *[]wire.Attr { return &m.Rest }, show)
 }
 
@@ -51,7 +51,7 @@ type RouteCacheInfo struct {
 	TSAge      uint32
 }
 
-var routeCacheInfoTable = wire.Table[RouteCacheInfo]{
+var routeCacheInfoTable = wire.Table[*RouteCacheInfo]{
 	wire.Field("rta_clntref", func(c *RouteCacheInfo) *uint32 { return &c.ClientRefs }),
 	wire.Field("rta_lastuse", func(c *RouteCacheInfo) *uint32 { return &c.LastUse }),
 	wire.Field("rta_expires", func(c *RouteCacheInfo) *int32 { return &c.Expires }),

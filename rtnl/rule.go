@@ -55,13 +55,13 @@ type Rule struct {
 	Rest              []wire.Attr
 }
 
-var ruleTable = wire.Table[Rule]{
+var ruleTable = wire.Table[*Rule]{
 	wire.Field("family", func(r *Rule) *Family { return &r.Family }),
 	wire.Field("dst_len", func(r *Rule) *uint8 { return &r.DstLen }),
 	wire.Field("src_len", func(r *Rule) *uint8 { return &r.SrcLen }),
 	wire.Field("tos", func(r *Rule) *uint8 { return &r.TOS }),
 	wire.Field("table", func(r *Rule) *Table8 { return &r.TableLow }),
-	wire.Pad[Rule](2),
+	wire.Pad[*Rule](2),
 	wire.Field("action", func(r *Rule) *RuleAction { return &r.Action }),
 	wire.Field("flags", func(r *Rule) *RuleFlags { return &r.Flags }),
 
@@ -88,7 +88,7 @@ var ruleTable = wire.Table[Rule]{
 	wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Rest }),
 }
 
-func toldRule(typ uint16, name string, show func(wire.Attr) string) wire.Row[Rule] {
+func toldRule(typ uint16, name string, show func(wire.Attr) string) wire.Row[*Rule] {
 	return told(typ, name, func(r *Rule) *[]wire.Attr { return &r.Rest }, show)
 }
 
@@ -99,7 +99,7 @@ type UIDRange struct {
 	First, Last uint32
 }
 
-var uidRangeTable = wire.Table[UIDRange]{
+var uidRangeTable = wire.Table[*UIDRange]{
 	wire.Field("start", func(r *UIDRange) *uint32 { return &r.First }),
 	wire.Field("end", func(r *UIDRange) *uint32 { return &r.Last }),
 }
@@ -109,7 +109,7 @@ type PortRange struct {
 	First, Last uint16
 }
 
-var portRangeTable = wire.Table[PortRange]{
+var portRangeTable = wire.Table[*PortRange]{
 	wire.Field("start", func(r *PortRange) *uint16 { return &r.First }),
 	wire.Field("end", func(r *PortRange) *uint16 { return &r.Last }),
 }

@@ -55,7 +55,7 @@ func (f *filler) fill(v reflect.Value) {
 }
 
 // testTable checks what must hold of every table.
-func testTable[T any](t *testing.T, table *wire.Table[T]) {
+func testTable[T any](t *testing.T, table *wire.Table[*T]) {
 	var want T
 	f := filler(0)
 	f.fill(reflect.ValueOf(&want).Elem())
@@ -94,7 +94,7 @@ func testTable[T any](t *testing.T, table *wire.Table[T]) {
 }
 
 // fixed is the zero struct of a table, without attributes, padded.
-func fixed[T any](t testing.TB, table *wire.Table[T]) []byte {
+func fixed[T any](t testing.TB, table *wire.Table[*T]) []byte {
 	b, err := table.Encode(new(T))
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func fixed[T any](t testing.TB, table *wire.Table[T]) []byte {
 
 func attribute(t testing.TB, typ uint16, data []byte) []byte {
 	one := []wire.Attr{{Type: typ, Data: data}}
-	table := wire.Table[struct{}]{wire.Unknown(func(*struct{}) *[]wire.Attr { return &one })}
+	table := wire.Table[*struct{}]{wire.Unknown(func(*struct{}) *[]wire.Attr { return &one })}
 	b, err := table.Encode(new(struct{}))
 	if err != nil {
 		t.Fatal(err)

@@ -10,10 +10,10 @@ import (
 
 // told is an attribute that the kernel tells and plumb only shows: it has a name and no field in the struct. It is
 // kept with those that nothing is known of, and sent again with them.
-func told[T any](typ uint16, name string, rest func(*T) *[]wire.Attr, show func(wire.Attr) string) wire.Row[T] {
+func told[P any](typ uint16, name string, rest func(P) *[]wire.Attr, show func(wire.Attr) string) wire.Row[P] {
 	return wire.Custom(typ, name, false,
-		func(*T) []byte { return nil }, // the Unknown row sends it
-		func(v *T, a wire.Attr) error {
+		func(P) []byte { return nil }, // the Unknown row sends it
+		func(v P, a wire.Attr) error {
 			a.Data = append([]byte{}, a.Data...)
 			*rest(v) = append(*rest(v), a)
 			return nil

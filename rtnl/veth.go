@@ -15,7 +15,7 @@ type Veth struct {
 
 const vethInfoPeer = 1 // VETH_INFO_PEER, linux/veth.h
 
-var vethTable = wire.Table[Veth]{
+var vethTable = wire.Table[*Veth]{
 	wire.Nest(vethInfoPeer, "VETH_INFO_PEER", func(v *Veth) **Link { return &v.Peer }, &linkAttrs),
 }
 

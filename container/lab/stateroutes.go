@@ -210,9 +210,9 @@ type proxy struct {
 	Address netip.Addr
 }
 
-var proxyTable = wire.Table[proxy]{
+var proxyTable = wire.Table[*proxy]{
 	wire.Field("ndm_family", func(p *proxy) *rtnl.Family { return &p.Family }),
-	wire.Pad[proxy](3),
+	wire.Pad[*proxy](3),
 	wire.Field("ndm_ifindex", func(p *proxy) *uint32 { return &p.Index }),
 	wire.Field("ndm_state", func(p *proxy) *rtnl.NeighState { return &p.State }),
 	wire.Field("ndm_flags", func(p *proxy) *rtnl.NeighFlags { return &p.Flags }),

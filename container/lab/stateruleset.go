@@ -35,7 +35,7 @@ type nfMessage struct {
 	Attrs   []wire.Attr
 }
 
-var nfTable = wire.Table[nfMessage]{
+var nfTable = wire.Table[*nfMessage]{
 	wire.Field("nfgen_family", func(m *nfMessage) *uint8 { return &m.Family }),
 	wire.Field("version", func(m *nfMessage) *uint8 { return &m.Version }),
 	wire.FieldBE("res_id", func(m *nfMessage) *uint16 { return &m.ResID }),

@@ -32,11 +32,11 @@ type link struct {
 
 type info struct{ Kind string }
 
-var infoTable = wire.Table[info]{wire.String(1, "IFLA_INFO_KIND", func(i *info) *string { return &i.Kind })}
+var infoTable = wire.Table[*info]{wire.String(1, "IFLA_INFO_KIND", func(i *info) *string { return &i.Kind })}
 
-var linkTable = wire.Table[link]{
+var linkTable = wire.Table[*link]{
 	wire.Field("ifi_family", func(l *link) *uint8 { return &l.Family }),
-	wire.Pad[link](3),
+	wire.Pad[*link](3),
 	wire.Field("ifi_index", func(l *link) *uint32 { return &l.Index }),
 	wire.String(3, "IFLA_IFNAME", func(l *link) *string { return &l.Name }),
 	wire.U32(4, "IFLA_MTU", func(l *link) *uint32 { return &l.MTU }),
@@ -95,7 +95,7 @@ type answer struct {
 
 type maxLength struct{ Type, Max uint32 }
 
-var answerTable = wire.Table[answer]{
+var answerTable = wire.Table[*answer]{
 	wire.Field("error", func(a *answer) *int32 { return &a.Errno }),
 	wire.Field("nlmsg_len", func(a *answer) *uint32 { return &a.Len }),
 	wire.Field("nlmsg_type", func(a *answer) *uint16 { return &a.Type }),
@@ -104,7 +104,7 @@ var answerTable = wire.Table[answer]{
 	wire.Field("nlmsg_pid", func(a *answer) *uint32 { return &a.Port }),
 	wire.String(1, "NLMSGERR_ATTR_MSG", func(a *answer) *string { return &a.Msg }),
 	wire.U32(2, "NLMSGERR_ATTR_OFFS", func(a *answer) *uint32 { return &a.Offset }),
-	wire.Nest(4, "NLMSGERR_ATTR_POLICY", func(a *answer) **maxLength { return &a.Policy }, &wire.Table[maxLength]{
+	wire.Nest(4, "NLMSGERR_ATTR_POLICY", func(a *answer) **maxLength { return &a.Policy }, &wire.Table[*maxLength]{
 		wire.U32(1, "TYPE", func(m *maxLength) *uint32 { return &m.Type }),
 		wire.U32(7, "MAX_LENGTH", func(m *maxLength) *uint32 { return &m.Max }),
 	}),
@@ -161,8 +161,8 @@ func play(t *testing.T, tracer wire.Tracer) {
 		bytes.Join([][]byte{
 			encode(t, m[16], netlink.Multi, &link{Index: 1, Name: "lo", MTU: 65536, Stats: make([]byte, 192)}, 5),
 			encode(t, m[16], netlink.Multi, &link{Index: 2, Name: "evil\x1b[2J\n"}, 5),
-			encode(t, &wire.Message[struct{}]{Type: 99, Body: &wire.Table[struct{}]{wire.Pad[struct{}](5)}}, netlink.Multi, &struct{}{}, 5),
-			encode(t, &wire.Message[struct{}]{Type: uint16(netlink.Done), Body: &wire.Table[struct{}]{wire.Pad[struct{}](4)}}, netlink.Multi, &struct{}{}, 5),
+			encode(t, &wire.Message[struct{}]{Type: 99, Body: &wire.Table[*struct{}]{wire.Pad[*struct{}](5)}}, netlink.Multi, &struct{}{}, 5),
+			encode(t, &wire.Message[struct{}]{Type: uint16(netlink.Done), Body: &wire.Table[*struct{}]{wire.Pad[*struct{}](4)}}, netlink.Multi, &struct{}{}, 5),
 		}, nil),
 		answered(t, 7, answer{Msg: "a warning"}),
 	}

@@ -30,7 +30,7 @@ type extendedAck struct {
 	MissNest *uint32 // Offset of the attribute that it should have been in; nil for the message's body
 }
 
-var ackTable = Table[extendedAck]{
+var ackTable = Table[*extendedAck]{
 	String(1, "NLMSGERR_ATTR_MSG", func(a *extendedAck) *string { return &a.Msg }),
 	U32(2, "NLMSGERR_ATTR_OFFS", func(a *extendedAck) *uint32 { return &a.Offset }),
 	Bytes(3, "NLMSGERR_ATTR_COOKIE", func(a *extendedAck) *[]byte { return &a.Cookie }),
@@ -62,7 +62,7 @@ func (k attrKind) String() string {
 	return strconv.FormatUint(uint64(k), 10)
 }
 
-var policyTable = Table[policy]{
+var policyTable = Table[*policy]{
 	U32(1, "NL_POLICY_TYPE_ATTR_TYPE", func(p *policy) *attrKind { return &p.Type }),
 	U64(2, "NL_POLICY_TYPE_ATTR_MIN_VALUE_S", func(p *policy) *int64 { return &p.MinSigned }),
 	U64(3, "NL_POLICY_TYPE_ATTR_MAX_VALUE_S", func(p *policy) *int64 { return &p.MaxSigned }),

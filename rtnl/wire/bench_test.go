@@ -29,9 +29,9 @@ type benchInfo struct {
 
 type benchVeth struct{ Peer *benchLink }
 
-var benchLinkFields = Table[benchLink]{
+var benchLinkFields = Table[*benchLink]{
 	Field("ifi_family", func(l *benchLink) *uint8 { return &l.Family }),
-	Pad[benchLink](1),
+	Pad[*benchLink](1),
 	Field("ifi_type", func(l *benchLink) *uint16 { return &l.Type }),
 	Field("ifi_index", func(l *benchLink) *int32 { return &l.Index }),
 	Field("ifi_flags", func(l *benchLink) *uint32 { return &l.Flags }),
@@ -43,17 +43,17 @@ var benchLinkFields = Table[benchLink]{
 	U32(32, "IFLA_NUM_RX_QUEUES", func(l *benchLink) *uint32 { return &l.RxQ }),
 }
 
-var benchVethTable = Table[benchVeth]{
+var benchVethTable = Table[*benchVeth]{
 	Nest(1, "VETH_INFO_PEER", func(v *benchVeth) **benchLink { return &v.Peer }, &benchLinkFields),
 }
 
-var benchInfoTable = Table[benchInfo]{
+var benchInfoTable = Table[*benchInfo]{
 	String(1, "IFLA_INFO_KIND", func(i *benchInfo) *string { return &i.Kind }),
 	NestBy(2, "IFLA_INFO_DATA", func(i *benchInfo) string { return i.Kind }, func(i *benchInfo) *any { return &i.Data },
 		Kinds{"veth": KindOf(&benchVethTable)}),
 }
 
-var benchLinkTable = Join(benchLinkFields, Table[benchLink]{
+var benchLinkTable = Join(benchLinkFields, Table[*benchLink]{
 	Nest(18, "IFLA_LINKINFO", func(l *benchLink) **benchInfo { return &l.Info }, &benchInfoTable),
 })
 

@@ -32,9 +32,9 @@
 //		MTU    uint32 // bytes
 //	}
 //
-//	var thingTable = wire.Table[Thing]{
+//	var thingTable = wire.Table[*Thing]{
 //		wire.Field("family", func(t *Thing) *uint8 { return &t.Family }),
-//		wire.Pad[Thing](3),
+//		wire.Pad[*Thing](3),
 //		wire.Field("index", func(t *Thing) *uint32 { return &t.Index }),
 //		wire.String(1, "THING_NAME", func(t *Thing) *string { return &t.Name }),
 //		wire.U32(2, "THING_MTU", func(t *Thing) *uint32 { return &t.MTU }),

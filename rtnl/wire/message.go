@@ -11,7 +11,7 @@ import (
 type Message[T any] struct {
 	Type uint16
 	Name string
-	Body *Table[T]
+	Body *Table[*T]
 }
 
 // A Request is one message to be sent: a type, flags and a body. Message.New makes it.

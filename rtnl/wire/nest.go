@@ -2,27 +2,25 @@ package wire
 
 import (
 	"fmt"
+	"reflect"
 	"unsafe"
 )
 
 // Nest is an attribute whose payload is described by a table of its own. nil is not sent.
-func Nest[T, N any](typ uint16, name string, f func(*T) **N, t *Table[N]) Row[T] {
-	return Row[T]{attribute(typ, name, &nest{flagNested, of(t), at(f), zero[N]})}
+func Nest[P, Q any](typ uint16, name string, f func(P) *Q, t *Table[Q]) Row[P] {
+	return Row[P]{attribute(typ, name, &nest{flagNested, of(t), at(f), reflect.TypeFor[Q]().Elem()})}
 }
 
 // Struct is an attribute whose payload is a C struct: a table that has fields only. nil is not sent.
-func Struct[T, N any](typ uint16, name string, f func(*T) **N, t *Table[N]) Row[T] {
-	return Row[T]{attribute(typ, name, &nest{0, of(t), at(f), zero[N]})}
+func Struct[P, Q any](typ uint16, name string, f func(P) *Q, t *Table[Q]) Row[P] {
+	return Row[P]{attribute(typ, name, &nest{0, of(t), at(f), reflect.TypeFor[Q]().Elem()})}
 }
-
-// zero makes an empty struct to decode into.
-func zero[N any]() unsafe.Pointer { return unsafe.Pointer(new(N)) }
 
 type nest struct {
 	flags uint16
 	table *rows
 	at    getter
-	zero  func() unsafe.Pointer
+	typ   reflect.Type // of the struct
 }
 
 func (n *nest) put(e *Encoder, r *row, v unsafe.Pointer) {
@@ -34,7 +32,7 @@ func (n *nest) put(e *Encoder, r *row, v unsafe.Pointer) {
 }
 
 func (n *nest) get(v unsafe.Pointer, a Attr) error {
-	x := n.zero()
+	x := reflect.New(n.typ).UnsafePointer()
 	*(*unsafe.Pointer)(n.at(v)) = x
 	return n.table.decode(a.Data, x)
 }
@@ -43,8 +41,8 @@ func (n *nest) show(Attr) string            { return "" } // its fields and attr
 func (n *nest) inner(unsafe.Pointer) layout { return n.table }
 
 // List is an attribute that holds a list: in it, one attribute of type elem for each element. An empty list is not sent.
-func List[T, N any](typ uint16, name string, elem uint16, elemName string, f func(*T) *[]N, t *Table[N]) Row[T] {
-	return Row[T]{attribute(typ, name, &listOf{elem, elemName, of(t), at(f), grow[N], unsafe.Sizeof(*new(N))})}
+func List[P, N any](typ uint16, name string, elem uint16, elemName string, f func(P) *[]N, t *Table[*N]) Row[P] {
+	return Row[P]{attribute(typ, name, &listOf{elem, elemName, of(t), at(f), grow[N], unsafe.Sizeof(*new(N))})}
 }
 
 // grow appends an empty element to the slice at p, and returns the element's address.
@@ -97,16 +95,19 @@ func (l *listOf) inner(unsafe.Pointer) layout { return elements{l.elemName, l.ta
 // NestBy is an attribute whose table depends on a name that another attribute holds: IFLA_INFO_DATA by IFLA_INFO_KIND,
 // NFTA_EXPR_DATA by NFTA_EXPR_NAME. data holds a pointer to the kind's struct, a Raw where kinds has no such
 // name, or nil, which is not sent.
-func NestBy[T any](typ uint16, name string, key func(*T) string, data func(*T) *any, kinds Kinds) Row[T] {
-	c := &nestBy{func(v unsafe.Pointer) string { return key((*T)(v)) }, at(data), kinds, zero[T]}
-	return Row[T]{&row{typ: typ, name: name, role: late, codec: c}}
+func NestBy[P any](typ uint16, name string, key func(P) string, data func(P) *any, kinds Kinds) Row[P] {
+	c := &nestBy{func(v unsafe.Pointer) string { return key(pointer[P](v)) }, at(data), kinds, reflect.TypeFor[P]().Elem()}
+	return Row[P]{&row{typ: typ, name: name, role: late, codec: c}}
 }
+
+// pointer is address the other way.
+func pointer[P any](v unsafe.Pointer) P { return *(*P)(unsafe.Pointer(&v)) }
 
 type nestBy struct {
 	key   func(v unsafe.Pointer) string
 	at    getter
 	kinds Kinds
-	zero  func() unsafe.Pointer // the struct that the row is of
+	typ   reflect.Type // of the struct that the row is of
 }
 
 func (n *nestBy) put(e *Encoder, r *row, v unsafe.Pointer) {
@@ -160,10 +161,11 @@ type Kind struct {
 	address func(data any) unsafe.Pointer // of the struct that data points at; nil if that is another one
 }
 
-// KindOf makes a kind of a table: the data is a *N.
-func KindOf[N any](t *Table[N]) Kind {
-	return Kind{of(t), func() any { return new(N) }, func(data any) unsafe.Pointer {
-		n, _ := data.(*N)
-		return unsafe.Pointer(n)
+// KindOf makes a kind of a table: the data is a P.
+func KindOf[P any](t *Table[P]) Kind {
+	typ := reflect.TypeFor[P]().Elem()
+	return Kind{of(t), func() any { return reflect.New(typ).Interface() }, func(data any) unsafe.Pointer {
+		p, _ := data.(P)
+		return address(p)
 	}}
 }

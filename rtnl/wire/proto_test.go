@@ -21,7 +21,7 @@ type inner struct {
 	Data any
 }
 
-var innerTable = Table[inner]{
+var innerTable = Table[*inner]{
 	BE16(2, "INNER_PORT", func(i *inner) *uint16 { return &i.Port }),
 	NestBy(3, "INNER_DATA", func(i *inner) string { return i.Kind }, func(i *inner) *any { return &i.Data },
 		Kinds{"leaf": KindOf(&leafTable)}),
@@ -30,11 +30,11 @@ var innerTable = Table[inner]{
 
 type leaf struct{ Size uint64 }
 
-var leafTable = Table[leaf]{U64(1, "LEAF_SIZE", func(l *leaf) *uint64 { return &l.Size })}
+var leafTable = Table[*leaf]{U64(1, "LEAF_SIZE", func(l *leaf) *uint64 { return &l.Size })}
 
-var thingTable = Table[thing]{
+var thingTable = Table[*thing]{
 	Field("family", func(t *thing) *uint8 { return &t.Family }),
-	Pad[thing](3),
+	Pad[*thing](3),
 	Field("index", func(t *thing) *uint32 { return &t.Index }),
 	String(1, "THING_NAME", func(t *thing) *string { return &t.Name }),
 	U32(2, "THING_MTU", func(t *thing) *uint32 { return &t.MTU }),

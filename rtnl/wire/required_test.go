@@ -6,7 +6,7 @@ type counted struct{ Size uint64 }
 
 func TestReqBESendsZero(t *testing.T) {
 	t.Parallel()
-	table := Table[counted]{ReqBE(7, "COUNTED_SIZE", func(l *counted) *uint64 { return &l.Size })}
+	table := Table[*counted]{ReqBE(7, "COUNTED_SIZE", func(l *counted) *uint64 { return &l.Size })}
 	for _, size := range []uint64{0, 1} {
 		b, err := table.Encode(&counted{Size: size})
 		if err != nil {

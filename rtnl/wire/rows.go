@@ -12,17 +12,17 @@ import (
 // The fields of a fixed struct. Field and FieldBE take the size from the Go type: 1, 2, 4 or 8 bytes.
 
 // Field is a field in the host's byte order.
-func Field[T any, V integer](name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(0, name, inField, sizeOf[V](), at(f), nameOf[V])}
+func Field[P any, V integer](name string, f func(P) *V) Row[P] {
+	return Row[P]{number(0, name, inField, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // FieldBE is a field in network byte order, such as nfgenmsg's res_id.
-func FieldBE[T any, V integer](name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(0, name, inField|bigEndian, sizeOf[V](), at(f), nameOf[V])}
+func FieldBE[P any, V integer](name string, f func(P) *V) Row[P] {
+	return Row[P]{number(0, name, inField|bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // Pad is n bytes of a fixed struct that hold nothing.
-func Pad[T any](n int) Row[T] { return Row[T]{&row{name: "pad", size: n, codec: padding{}}} }
+func Pad[P any](n int) Row[P] { return Row[P]{&row{name: "pad", size: n, codec: padding{}}} }
 
 type padding struct{ flat }
 
@@ -33,54 +33,54 @@ func (padding) show(a Attr) string                       { return hex(a.Data) }
 // The numbers. A value of 0 is not sent: where 0 means something, take the Opt row, whose nil is not sent.
 
 // U8 is a number of 8 bits.
-func U8[T any, V ~uint8 | ~int8](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
+func U8[P any, V ~uint8 | ~int8](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // U16 is a number of 16 bits in the host's byte order.
-func U16[T any, V ~uint16 | ~int16](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
+func U16[P any, V ~uint16 | ~int16](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // U32 is a number of 32 bits in the host's byte order.
-func U32[T any, V ~uint32 | ~int32](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
+func U32[P any, V ~uint32 | ~int32](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // U64 is a number of 64 bits in the host's byte order.
-func U64[T any, V ~uint64 | ~int64](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
+func U64[P any, V ~uint64 | ~int64](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // BE16 is a number of 16 bits in network byte order.
-func BE16[T any, V ~uint16 | ~int16](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
+func BE16[P any, V ~uint16 | ~int16](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // BE32 is a number of 32 bits in network byte order, as all of nftables' are.
-func BE32[T any, V ~uint32 | ~int32](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
+func BE32[P any, V ~uint32 | ~int32](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // BE64 is a number of 64 bits in network byte order.
-func BE64[T any, V ~uint64 | ~int64](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
+func BE64[P any, V ~uint64 | ~int64](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // ReqBE is a number in network byte order, of the Go type's size, that is always sent, 0 as well. Many of nftables'
 // attributes are required and have a 0 that says something: NFT_CMP_EQ, NF_DROP, NF_INET_PRE_ROUTING.
-func ReqBE[T any, V integer](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{number(typ, name, bigEndian|always, sizeOf[V](), at(f), nameOf[V])}
+func ReqBE[P any, V integer](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{number(typ, name, bigEndian|always, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // Opt is a number in the host's byte order, of the Go type's size, of which 0 is a value and nil is not sent.
-func Opt[T any, V integer](typ uint16, name string, f func(*T) **V) Row[T] {
-	return Row[T]{number(typ, name, byPointer, sizeOf[V](), at(f), nameOf[V])}
+func Opt[P any, V integer](typ uint16, name string, f func(P) **V) Row[P] {
+	return Row[P]{number(typ, name, byPointer, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // OptBE is Opt in network byte order.
-func OptBE[T any, V integer](typ uint16, name string, f func(*T) **V) Row[T] {
-	return Row[T]{number(typ, name, byPointer|bigEndian, sizeOf[V](), at(f), nameOf[V])}
+func OptBE[P any, V integer](typ uint16, name string, f func(P) **V) Row[P] {
+	return Row[P]{number(typ, name, byPointer|bigEndian, sizeOf[V](), at(f), nameOf[V])}
 }
 
 // attribute is a row of no special role.
@@ -172,13 +172,13 @@ func nameOf[V integer](n uint64) string { return fmt.Sprint(V(n)) }
 func sizeOf[V integer]() int { return int(unsafe.Sizeof(V(0))) }
 
 // String is a string that ends in a NUL on the wire, such as an interface's name. "" is not sent.
-func String[T any](typ uint16, name string, f func(*T) *string) Row[T] {
-	return Row[T]{attribute(typ, name, &text{nul: 1, at: at(f)})}
+func String[P any](typ uint16, name string, f func(P) *string) Row[P] {
+	return Row[P]{attribute(typ, name, &text{nul: 1, at: at(f)})}
 }
 
 // Text is a string without a NUL at its end, such as IFLA_IFALIAS. "" is not sent.
-func Text[T any](typ uint16, name string, f func(*T) *string) Row[T] {
-	return Row[T]{attribute(typ, name, &text{at: at(f)})}
+func Text[P any](typ uint16, name string, f func(P) *string) Row[P] {
+	return Row[P]{attribute(typ, name, &text{at: at(f)})}
 }
 
 type text struct {
@@ -197,8 +197,8 @@ func (t *text) get(v unsafe.Pointer, a Attr) error { *(*string)(t.at(v)) = cstri
 func (t *text) show(a Attr) string                 { return strconv.Quote(cstring(a.Data)) }
 
 // Strings is an attribute that is repeated, once for each string: IFLA_ALT_IFNAME in IFLA_PROP_LIST.
-func Strings[T any](typ uint16, name string, f func(*T) *[]string) Row[T] {
-	return Row[T]{attribute(typ, name, &texts{at: at(f)})}
+func Strings[P any](typ uint16, name string, f func(P) *[]string) Row[P] {
+	return Row[P]{attribute(typ, name, &texts{at: at(f)})}
 }
 
 type texts struct {
@@ -234,12 +234,12 @@ func cstring(b []byte) string {
 }
 
 // Bytes is a payload that has no shape of its own. nil is not sent.
-func Bytes[T any, V ~[]byte](typ uint16, name string, f func(*T) *V) Row[T] {
-	return Row[T]{attribute(typ, name, &blob{at: at(f), text: textOf[V]})}
+func Bytes[P any, V ~[]byte](typ uint16, name string, f func(P) *V) Row[P] {
+	return Row[P]{attribute(typ, name, &blob{at: at(f), text: textOf[V]})}
 }
 
 // MAC is a link-layer address. nil is not sent.
-func MAC[T any](typ uint16, name string, f func(*T) *net.HardwareAddr) Row[T] {
+func MAC[P any](typ uint16, name string, f func(P) *net.HardwareAddr) Row[P] {
 	return Bytes(typ, name, f)
 }
 
@@ -271,8 +271,8 @@ func textOf[V ~[]byte](b []byte) string {
 }
 
 // IP is an IPv4 or IPv6 address, 4 or 16 bytes. The zero Addr is not sent; a decoded 4-in-6 address stays one.
-func IP[T any](typ uint16, name string, f func(*T) *netip.Addr) Row[T] {
-	return Row[T]{attribute(typ, name, &ip{at: at(f)})}
+func IP[P any](typ uint16, name string, f func(P) *netip.Addr) Row[P] {
+	return Row[P]{attribute(typ, name, &ip{at: at(f)})}
 }
 
 type ip struct {
@@ -308,8 +308,8 @@ func (p *ip) show(a Attr) string {
 }
 
 // Flag is an attribute without a payload, true when it is there (NLA_FLAG).
-func Flag[T any](typ uint16, name string, f func(*T) *bool) Row[T] {
-	return Row[T]{attribute(typ, name, &present{at: at(f)})}
+func Flag[P any](typ uint16, name string, f func(P) *bool) Row[P] {
+	return Row[P]{attribute(typ, name, &present{at: at(f)})}
 }
 
 type present struct {
@@ -328,16 +328,16 @@ func (p *present) show(Attr) string                   { return "true" }
 
 // Custom is an attribute that no other row describes. put appends the payload to a slice and returns it, or returns
 // nil for an attribute that is not sent; nested sets NLA_F_NESTED on what is sent.
-func Custom[T any](typ uint16, name string, nested bool, put func(v *T) []byte, get func(v *T, a Attr) error, show func(a Attr) string) Row[T] {
+func Custom[P any](typ uint16, name string, nested bool, put func(v P) []byte, get func(v P, a Attr) error, show func(a Attr) string) Row[P] {
 	c := &custom{
-		encode: func(v unsafe.Pointer) []byte { return put((*T)(v)) },
-		decode: func(v unsafe.Pointer, a Attr) error { return get((*T)(v), a) },
+		encode: func(v unsafe.Pointer) []byte { return put(pointer[P](v)) },
+		decode: func(v unsafe.Pointer, a Attr) error { return get(pointer[P](v), a) },
 		value:  show,
 	}
 	if nested {
 		c.flags = flagNested
 	}
-	return Row[T]{attribute(typ, name, c)}
+	return Row[P]{attribute(typ, name, c)}
 }
 
 type custom struct {
@@ -358,8 +358,8 @@ func (c *custom) get(v unsafe.Pointer, a Attr) error { return c.decode(v, a) }
 func (c *custom) show(a Attr) string                 { return c.value(a) }
 
 // Unknown keeps the attributes that no row of the table names, and sends them again, last.
-func Unknown[T any](f func(*T) *[]Attr) Row[T] {
-	return Row[T]{&row{role: unknown, codec: &others{at: at(f)}}}
+func Unknown[P any](f func(P) *[]Attr) Row[P] {
+	return Row[P]{&row{role: unknown, codec: &others{at: at(f)}}}
 }
 
 type others struct {

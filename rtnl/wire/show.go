@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"unsafe"
@@ -90,7 +91,7 @@ func (rs rows) decodeKeys(b []byte) unsafe.Pointer {
 	if i < 0 {
 		return nil
 	}
-	v := rs[i].codec.(*nestBy).zero()
+	v := reflect.New(rs[i].codec.(*nestBy).typ).UnsafePointer()
 	rest, err := rs.decodeFields(b, v)
 	if err != nil {
 		return v

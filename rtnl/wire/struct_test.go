@@ -10,7 +10,7 @@ import (
 func TestStructIsLonger(t *testing.T) {
 	t.Parallel()
 	type counts struct{ A, B uint8 }
-	table := Table[counts]{
+	table := Table[*counts]{
 		Field("a", func(c *counts) *uint8 { return &c.A }),
 		Field("b", func(c *counts) *uint8 { return &c.B }),
 	}

@@ -9,16 +9,17 @@ import (
 // A Table defines the body of a message, or of a nested attribute: first the fields of the fixed C struct, if it
 // has one, in their order; then one row for each attribute that we know. Attributes are sent in the table's order.
 //
-// T is the Go struct that holds the values. A row finds its value in a T by a function that returns the field's
-// address, so that one row serves to encode, to decode and to show.
-type Table[T any] []Row[T]
+// P is *T, where T is the Go struct that holds the values. A row finds its value in a T by a function that returns the
+// field's address, so that one row serves to encode, to decode and to show.
+type Table[P any] []Row[P]
 
 // A Row is one field or one attribute of a Table. Field, U32, String, Nest and their like make them.
 //
-// T and the field's type are there for the compiler, which holds a table to one struct, and every row to a field that
+// P and the field's type are there for the compiler, which holds a table to one struct, and every row to a field that
 // fits. What works with rows is written for rows without types, which find a field by its address alone: so it is
-// compiled once, and not again for each of the kernel's hundred structs.
-type Row[T any] struct{ row *row }
+// compiled once, and not again for each of the kernel's hundred structs. That is also why P is the pointer: to a
+// compiler, code that is given a pointer is the same whatever it points at.
+type Row[P any] struct{ row *row }
 
 // A row is a Row without its type.
 type row struct {
@@ -32,8 +33,8 @@ type row struct {
 // rows are a Table without its type.
 type rows []*row
 
-// of returns a table without its type. A Row[T] is a *row and nothing else, whatever T is.
-func of[T any](t *Table[T]) *rows { return (*rows)(unsafe.Pointer(t)) }
+// of returns a table without its type. A Row[P] is a *row and nothing else, whatever P is.
+func of[P any](t *Table[P]) *rows { return (*rows)(unsafe.Pointer(t)) }
 
 // A codec is how a row's value goes to the wire and comes from it. v is the address of the struct.
 type codec interface {
@@ -48,7 +49,10 @@ type getter func(v unsafe.Pointer) unsafe.Pointer
 
 // at makes a getter of a typed one. Both take one pointer and return one, which Go passes in the same way whatever
 // they point at.
-func at[T, V any](f func(*T) *V) getter { return *(*getter)(unsafe.Pointer(&f)) }
+func at[P, V any](f func(P) *V) getter { return *(*getter)(unsafe.Pointer(&f)) }
+
+// address is where v points.
+func address[P any](v P) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&v)) }
 
 // flat is embedded by codecs whose payload holds no attributes.
 type flat struct{}
@@ -86,19 +90,19 @@ func align(n int) int { return (n + 3) &^ 3 }
 var ErrTruncated = errors.New("truncated")
 
 // Encode returns the bytes of v.
-func (t *Table[T]) Encode(v *T) ([]byte, error) {
+func (t *Table[P]) Encode(v P) ([]byte, error) {
 	var e Encoder
-	of(t).encode(&e, unsafe.Pointer(v))
+	of(t).encode(&e, address(v))
 	return e.b, e.err
 }
 
 // Decode reads b into v, which is zero. Bytes that end too early are an error that wraps ErrTruncated; an attribute
 // that no row names is kept where the table has an Unknown row, and passed over where it has none. The slices in v are
 // copies.
-func (t *Table[T]) Decode(b []byte, v *T) error { return of(t).decode(b, unsafe.Pointer(v)) }
+func (t *Table[P]) Decode(b []byte, v P) error { return of(t).decode(b, address(v)) }
 
 // Show implements Codec.
-func (t *Table[T]) Show(b []byte) []Node { return of(t).Show(b) }
+func (t *Table[P]) Show(b []byte) []Node { return of(t).Show(b) }
 
 func (rs rows) encode(e *Encoder, v unsafe.Pointer) {
 	for i := range rs {
@@ -194,8 +198,8 @@ func (rs rows) find(typ uint16) *row {
 }
 
 // Join makes one table of several, for a message that adds to another's attributes. Only the first may have fields.
-func Join[T any](tables ...Table[T]) Table[T] {
-	var joined Table[T]
+func Join[P any](tables ...Table[P]) Table[P] {
+	var joined Table[P]
 	for _, t := range tables {
 		joined = append(joined, t...)
 	}

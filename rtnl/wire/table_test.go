@@ -130,7 +130,7 @@ func TestLongerThanKnown(t *testing.T) {
 // A fixed struct of any size is padded before the attributes that follow it: struct rtgenmsg has one byte.
 func TestOddStruct(t *testing.T) {
 	t.Parallel()
-	odd := Table[thing]{
+	odd := Table[*thing]{
 		Field("family", func(v *thing) *uint8 { return &v.Family }),
 		U32(1, "ODD_MTU", func(v *thing) *uint32 { return &v.MTU }),
 	}
