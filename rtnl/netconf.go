@@ -1,6 +1,9 @@
 package rtnl
 
 import (
+	"fmt"
+	"strings"
+
 	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
@@ -57,8 +60,17 @@ var (
 // Forwards says whether the namespace as a whole forwards packets of a family: sysctl net.ipv4.ip_forward, or
 // net.ipv6.conf.all.forwarding.
 func (c *Conn) Forwards(family Family) (bool, error) {
-	query := getNetconf.New(0, &Netconf{Family: family, Index: NetconfAll}, "see whether "+family.kind()+"is forwarded")
-	n, err := wire.Get(c.Conn, query, &newNetconf)
+	return c.forwards(family, NetconfAll, "see whether "+family.kind()+"is forwarded")
+}
+
+// LinkForwards says whether what comes in by the link with this index is forwarded: sysctl net.ipv4.conf.LINK.forwarding.
+// The error is ENODEV where there is no such link, or EINVAL from an older kernel.
+func (c *Conn) LinkForwards(family Family, index uint32) (bool, error) {
+	return c.forwards(family, int32(index), fmt.Sprintf("see whether link %d forwards %s", index, strings.TrimSpace(family.kind())))
+}
+
+func (c *Conn) forwards(family Family, index int32, purpose string) (bool, error) {
+	n, err := wire.Get(c.Conn, getNetconf.New(0, &Netconf{Family: family, Index: index}, purpose), &newNetconf)
 	if err != nil {
 		return false, err
 	}
