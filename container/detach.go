@@ -22,50 +22,62 @@ func (h *Host) Detach(name string) (found bool, err error) {
 // detach removes the host end of a container, found by any of its names, and the leases that were taken for it, which may
 // have outlived it.
 func (h *Host) detach(name, link, anyName string) (found bool, err error) {
-	host, err := h.findLink(name, anyName)
-	if err != nil {
-		return false, err
-	}
+	host, foreign := h.findLink(name, link, anyName)
 	// The route to the address goes first: while it stood, the old link would win over a new container's.
 	if host != nil {
 		if err := h.withdraw(host); err != nil {
 			return true, err
 		}
 	}
+	released, err := h.releaseAll(name, link)
+	errs := []error{foreign, err}
+	if host != nil {
+		errs = append(errs, h.remove(host.Index, host.Name))
+	}
+	if released || host != nil {
+		_, err = h.nat.Leave(h.switchForwarding)
+		errs = append(errs, err)
+	}
+	return released || host != nil, errors.Join(errs...)
+}
+
+// releaseAll gives back the leases that were taken for a container's link.
+func (h *Host) releaseAll(name, link string) (found bool, err error) {
 	leases, err := h.nat.Leases()
 	if err != nil {
-		return host != nil, fmt.Errorf("read the leases: %w", err)
+		return false, fmt.Errorf("read the leases: %w", err)
 	}
 	var errs []error
-	for _, l := range leases {
-		if l.Comment.Name == name && l.Link == link {
+	for i := range leases {
+		if l := &leases[i]; l.Comment.Name == name && l.Link == link {
 			found = true
-			_, err := h.nat.Reclaim(&l)
+			_, err := h.nat.Reclaim(l)
 			errs = append(errs, err)
 		}
 	}
-	if host != nil {
-		found = true
-		err := h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Index: host.Index}, "remove "+host.Name+" and its other end"))
-		errs = append(errs, ignore(unix.ENODEV, err))
-	}
-	_, err = h.nat.Leave(h.switchForwarding)
-	return found, errors.Join(append(errs, err)...)
+	return found, errors.Join(errs...)
 }
 
-// findLink finds the host end of a container by one of its names, or nil. A link that is not plumb's is an error.
-func (h *Host) findLink(name, anyName string) (*rtnl.Link, error) {
-	link, err := h.rtnl.LinkByName(anyName)
+// findLink finds the host end of a container by one of its names, or nil. A link that is not plumb's is an error; one of
+// plumb's that does not say whose it is was left by an attach that was killed.
+func (h *Host) findLink(name, link, anyName string) (*rtnl.Link, error) {
+	found, err := h.rtnl.LinkByName(anyName)
+	if errors.Is(err, unix.ENODEV) && anyName != link {
+		found, err = h.rtnl.LinkByName(link)
+		if id, ok := identityOf(found); err == nil && ok && id.name != name {
+			return nil, nil // another long name that begins alike
+		}
+	}
 	if errors.Is(err, unix.ENODEV) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if id, ok := identityOf(link); !ok || id.name != name {
-		return nil, fmt.Errorf("link %s is not the host end of a container %s: it is left alone", anyName, name)
+	if id, ok := identityOf(found); found.Group != LinkGroup || ok && id.name != name {
+		return nil, fmt.Errorf("link %s is not the host end of a container %s: it is left alone", found.Name, name)
 	}
-	return link, nil
+	return found, nil
 }
 
 // withdraw takes the gateway's address off a host end, and with it the route to the container.
@@ -90,12 +102,4 @@ func (h *Host) Release(a *Attachment) error {
 	err := h.rtnl.Do(rtnl.DelAddr(addr, "take "+a.Gateway.String()+" off "+a.HostLink))
 	err = ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, err))
 	return errors.Join(err, h.release(&a.lease))
-}
-
-// ignore is err, or nil where it is what was to be reached anyway.
-func ignore(reached unix.Errno, err error) error {
-	if errors.Is(err, reached) {
-		return nil
-	}
-	return err
 }

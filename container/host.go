@@ -8,6 +8,8 @@ import (
 	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Host is the network namespace that containers are attached to, with its sockets open. It may be used by several
@@ -19,6 +21,8 @@ type Host struct {
 	nat    *nat.Conn
 	tracer wire.Tracer
 	notice func(string)
+
+	transport func(family int) wire.Transport // of tests; nil, or its nil, is a netlink socket
 }
 
 // HostOptions say how OpenHost opens a host. The zero value is usual.
@@ -30,7 +34,11 @@ type HostOptions struct {
 
 // OpenHost opens the sockets of a host.
 func OpenHost(o HostOptions) (*Host, error) {
-	h := &Host{ns: o.NS, tracer: o.Tracer, notice: o.Notice}
+	return (&Host{}).open(o)
+}
+
+func (h *Host) open(o HostOptions) (*Host, error) {
+	h.ns, h.tracer, h.notice = o.NS, o.Tracer, o.Notice
 	if h.notice == nil {
 		h.notice = func(string) {}
 	}
@@ -49,12 +57,24 @@ func OpenHost(o HostOptions) (*Host, error) {
 
 // dial opens the sockets, on a thread that is in the namespace.
 func (h *Host) dial() (err error) {
-	if h.rtnl, err = rtnl.Dial(wire.Config{Namespace: "host", Tracer: h.tracer}); err != nil {
+	if h.rtnl, err = rtnl.Dial(h.config("host", unix.NETLINK_ROUTE)); err != nil {
 		return err
 	}
-	h.nat, err = nat.Dial(wire.Config{Namespace: "host", Tracer: h.tracer})
+	h.nat, err = nat.Dial(h.config("host", unix.NETLINK_NETFILTER))
 	return err
 }
+
+// config is how a socket is dialled. The calling thread is in the namespace that it is for.
+func (h *Host) config(namespace string, family int) wire.Config {
+	c := wire.Config{Namespace: namespace, Tracer: h.tracer}
+	if h.transport != nil {
+		c.Transport = h.transport(family)
+	}
+	return c
+}
+
+// needNetAdmin says what to do about EPERM.
+const needNetAdmin = "CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn"
 
 // Close closes the sockets. What is attached stays attached.
 func (h *Host) Close() error {

@@ -61,7 +61,7 @@ func parseIdentity(alias string) (id identity, ok bool) {
 
 // identityOf reads who a link is. ok is false where it is no host end of plumb's.
 func identityOf(l *rtnl.Link) (id identity, ok bool) {
-	if l.Group != LinkGroup {
+	if l == nil || l.Group != LinkGroup {
 		return id, false
 	}
 	return parseIdentity(l.Alias)

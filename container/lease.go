@@ -1,7 +1,6 @@
 package container
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,17 +10,18 @@ import (
 	"time"
 
 	"plumb/nat"
+	"plumb/rtnl"
 
 	"golang.org/x/sys/unix"
 )
 
-// settle is how long a lease may stand without a link before it is stale: it is taken before the link is made.
+// settle is how long an attach may take from its lease on until its link says whose it is.
 const settle = 10 * time.Second
 
 // takeAddress leases the container's address: the one that is asked for, or the lowest that is free.
-func (a *attacher) takeAddress(ctx context.Context) error {
+func (a *attacher) takeAddress() error {
 	if a.net.Addr.IsValid() {
-		return a.takeGiven(ctx, a.net.Addr)
+		return a.takeGiven(a.net.Addr)
 	}
 	if err := a.reclaimSome(); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (a *attacher) takeAddress(ctx context.Context) error {
 		return fmt.Errorf("read the leases: %w", err)
 	}
 	for i := range leases {
-		if _, err := a.reclaim(&leases[i]); err != nil {
+		if _, err := a.host.reclaim(&leases[i], true); err != nil {
 			return err
 		}
 	}
@@ -72,33 +72,20 @@ func (e *FullError) Error() string {
 
 func (e *FullError) Unwrap() error { return unix.ENOSPC }
 
-// takeGiven takes an address that the user asked for. Who holds it without a link may have been killed before it made
-// one: such a lease is reclaimed as soon as it is old enough to be sure.
-func (a *attacher) takeGiven(ctx context.Context, addr netip.Addr) error {
+// takeGiven takes an address that the user asked for, also from a holder who has gone.
+func (a *attacher) takeGiven(addr netip.Addr) error {
 	for {
 		err := a.take(addr)
 		var leased *nat.LeasedError
 		if !errors.As(err, &leased) {
 			return err
 		}
-		used, lookErr := a.host.inUse(&leased.Holder)
+		free, lookErr := a.host.reclaim(&leased.Holder, true)
 		if lookErr != nil {
 			return lookErr
 		}
-		if used {
-			return err
-		}
-		if wait := settle - age(&leased.Holder); wait > 0 {
-			a.host.notice(fmt.Sprintf("%s is leased to %s, which has no link: waiting %s to see whether it makes one", addr, leased.Holder.Comment.Name, wait.Round(time.Second)))
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-				return fmt.Errorf("%w: %w", err, ctx.Err())
-			}
-			continue
-		}
-		if _, err := a.reclaim(&leased.Holder); err != nil {
-			return err
+		if !free {
+			return fmt.Errorf("%w: detach it first, or give another address with --ip", err)
 		}
 	}
 }
@@ -146,23 +133,6 @@ func (a *attacher) newLease(addr netip.Addr) (*nat.Attachment, error) {
 func (a *attacher) taken(lease *nat.Attachment) {
 	a.Addr = netip.PrefixFrom(lease.Addr, a.net.Subnet.Bits())
 	a.lease = lease.Lease
-	a.undo.add("release the lease of "+lease.Addr.String(), func() error { return a.host.release(&a.lease) })
-}
-
-// renewLease writes the link's new index into the lease.
-func (a *attacher) renewLease() error {
-	lease, err := a.newLease(a.Addr.Addr())
-	if err != nil {
-		return err
-	}
-	if _, err := a.host.nat.Reclaim(&a.lease); err != nil {
-		return err
-	}
-	if err := a.host.nat.Attach(lease); err != nil {
-		return err
-	}
-	a.lease = lease.Lease
-	return nil
 }
 
 // release takes what the rules know of a container out of the table, and the table with the last one.
@@ -171,12 +141,12 @@ func (h *Host) release(lease *nat.Lease) error {
 	return err
 }
 
-// reclaimSome looks at the lowest addresses, and at some others, for leases that are stale: so what killed processes left
-// is gone in time, at a cost that does not grow with the number of containers.
+// reclaimSome looks at the lowest address, and at another, for leases that are stale: so what killed processes left is
+// gone in time, at a cost that does not grow with the number of containers.
 func (a *attacher) reclaimSome() error {
 	low, high := hosts(a.net.Subnet)
 	size := binary.BigEndian.Uint32(high.AsSlice()) - binary.BigEndian.Uint32(low.AsSlice()) + 1
-	for _, addr := range []netip.Addr{low, low.Next(), nth(low, rand.Uint32N(size)), nth(low, rand.Uint32N(size))} {
+	for _, addr := range []netip.Addr{low, nth(low, rand.Uint32N(size))} {
 		lease, err := a.host.nat.Lease(addr)
 		if errors.Is(err, unix.ENOENT) {
 			continue
@@ -184,7 +154,7 @@ func (a *attacher) reclaimSome() error {
 		if err != nil {
 			return fmt.Errorf("read the lease of %s: %w", addr, err)
 		}
-		if _, err := a.reclaim(lease); err != nil {
+		if _, err := a.host.reclaim(lease, false); err != nil {
 			return err
 		}
 	}
@@ -198,34 +168,60 @@ func nth(a netip.Addr, n uint32) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// reclaim takes a lease out of the table if it is stale.
-func (a *attacher) reclaim(lease *nat.Lease) (removed bool, err error) {
-	if age(lease) < settle {
+// reclaim takes a lease out of the table if it is stale, and reports whether the address is free then. With dying, the lease
+// of a container that has just ended counts as stale, too.
+func (h *Host) reclaim(lease *nat.Lease, dying bool) (free bool, err error) {
+	link, state, err := h.holder(lease)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("see whether %s is in use: %w", lease.Addr, err)
+	case state == held, state == ending && !dying:
 		return false, nil
+	case state == ending:
+		// While the old route stands it wins over a new one. The link itself goes by itself.
+		err = h.withdraw(link)
+	case state == abandoned:
+		err = h.remove(link.Index, link.Name)
 	}
-	used, err := a.host.inUse(lease)
-	if err != nil || used {
-		return false, err
+	if err == nil {
+		_, err = h.nat.Reclaim(lease)
 	}
-	removed, err = a.host.nat.Reclaim(lease)
 	if err != nil {
-		return removed, fmt.Errorf("reclaim %s, which %s left: %w", lease.Addr, lease.Comment.Name, err)
+		return false, fmt.Errorf("reclaim %s, which %s left: %w", lease.Addr, lease.Comment.Name, err)
 	}
-	return removed, nil
+	return true, nil
 }
 
-// inUse says whether the link that a lease was taken for is there. Indexes and names are used again: it is that link only
-// if its alias says so.
-func (h *Host) inUse(l *nat.Lease) (bool, error) {
+// A holding is what has become of who took a lease.
+type holding uint8
+
+const (
+	stale     holding = iota // its link is gone
+	held                     // its link is there, or is being set up
+	ending                   // its link is there, and its namespace gone
+	abandoned                // its link is there, and was not set up: it was killed meanwhile
+)
+
+// holder finds the link that a lease was taken for. Indexes and names are used again: it is that link only if its alias
+// says so, or says nothing yet.
+func (h *Host) holder(l *nat.Lease) (*rtnl.Link, holding, error) {
 	link, err := h.rtnl.LinkByIndex(l.Comment.IfIndex)
 	if errors.Is(err, unix.ENODEV) {
-		return false, nil
+		return nil, stale, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("see whether %s is in use: %w", l.Addr, err)
+		return nil, held, err
 	}
-	id, ok := identityOf(link)
-	return ok && id.name == l.Comment.Name && id.addr.Addr() == l.Addr, nil
+	id, named := identityOf(link)
+	switch {
+	case link.Group != LinkGroup, named && (id.name != l.Comment.Name || id.addr.Addr() != l.Addr):
+		return nil, stale, nil
+	case dying(link):
+		return link, ending, nil
+	case !named && age(l) >= settle:
+		return link, abandoned, nil
+	}
+	return link, held, nil
 }
 
 // age is how long ago a lease was taken, in time since boot, which no clock change moves.

@@ -14,60 +14,56 @@ import (
 
 // An uplink is a link of the host that leads out: one with a default route, or one that the user named.
 type uplink struct {
-	index   uint32
-	name    string
-	mtu     uint32 // bytes
-	forward bool   // net.ipv4.conf.NAME.forwarding
+	index uint32
+	name  string
+	mtu   uint32 // bytes
 }
 
-// uplinks finds the indexes of the links that lead out.
-func (h *Host) uplinks(n Network, routes []rtnl.Route) ([]uint32, error) {
-	var indexes []uint32
+// findUplinks finds the links that lead out. One that has gone meanwhile is left out, and so is a container's host end: a
+// VPN's process may live in a container and give the host its default route, and those forward already.
+func (h *Host) findUplinks(n Network, routes []rtnl.Route) ([]uplink, error) {
+	var ups []uplink
 	for _, name := range n.Uplinks {
 		link, err := h.rtnl.LinkByName(name)
+		if errors.Is(err, unix.ENODEV) {
+			return nil, fmt.Errorf("uplink %s: the host has no such link: name another one with --uplink: %w", name, unix.ENODEV)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("uplink %s: %w", name, err)
 		}
-		indexes = append(indexes, link.Index)
+		ups = append(ups, uplink{link.Index, link.Name, link.MTU})
 	}
-	if len(indexes) > 0 {
-		return indexes, nil
+	if len(ups) > 0 {
+		return ups, nil
 	}
-	seen := map[uint32]bool{}
+	for _, index := range defaultLinks(routes) {
+		link, err := h.rtnl.LinkByIndex(index)
+		if errors.Is(err, unix.ENODEV) || err == nil && link.Group == LinkGroup {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look at an uplink: %w", err)
+		}
+		ups = append(ups, uplink{index, link.Name, link.MTU})
+	}
+	return ups, nil
+}
+
+// defaultLinks are the indexes of the links that a default route leaves by.
+func defaultLinks(routes []rtnl.Route) []uint32 {
+	var indexes []uint32
 	for i := range routes {
 		r := &routes[i]
 		if r.DstLen != 0 || r.Type != unix.RTN_UNICAST {
 			continue
 		}
 		for _, index := range r.OutLinks() {
-			if !seen[index] {
-				seen[index] = true
+			if !slices.Contains(indexes, index) {
 				indexes = append(indexes, index)
 			}
 		}
 	}
-	return indexes, nil
-}
-
-// lookAt asks the kernel about each link. One that has gone meanwhile is left out, and so is a container's host end: a
-// VPN's process may live in a container and give the host its default route, and those forward already.
-func (h *Host) lookAt(indexes []uint32) ([]uplink, error) {
-	var ups []uplink
-	for _, index := range indexes {
-		link, err := h.rtnl.LinkByIndex(index)
-		if errors.Is(err, unix.ENODEV) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("look at an uplink: %w", err)
-		}
-		if link.Group == LinkGroup {
-			continue
-		}
-		forward, _ := link.Conf().Value(rtnl.ConfForwarding)
-		ups = append(ups, uplink{index: index, name: link.Name, mtu: link.MTU, forward: forward != 0})
-	}
-	return ups, nil
+	return indexes
 }
 
 // lowestMTU is what a packet may have to pass through any of the uplinks, or Ethernet's where there is none.
@@ -89,8 +85,12 @@ func lowestMTU(ups []uplink) uint32 {
 // reset what an administrator set on single links.
 func (h *Host) forward(ups []uplink) error {
 	for _, u := range ups {
-		if u.forward {
-			continue
+		on, err := h.rtnl.LinkForwards(rtnl.IPv4, u.index)
+		if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) || err == nil && on {
+			continue // a link that has gone is EINVAL up to Linux 6.13
+		}
+		if err != nil {
+			return err
 		}
 		if err := h.nat.RecordForwarding(u.name); err != nil {
 			return fmt.Errorf("record that %s is to forward: %w", u.name, err)

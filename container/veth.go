@@ -60,7 +60,7 @@ func (h *Host) setupVeth(vethName string, target *netns.NS) error {
 	}
 	a := &attacher{host: h, net: n, target: target, classic: true}
 	a.HostLink = vethName
-	if err := a.runClassic(); err != nil {
+	if err := a.run(context.Background(), true); err != nil {
 		return errors.Join(err, a.undo.run())
 	}
 	return a.inside.Close()
@@ -68,28 +68,6 @@ func (h *Host) setupVeth(vethName string, target *netns.NS) error {
 
 // classicAddr is the address of the one container that SetupVeth makes a network for.
 var classicAddr = netip.AddrFrom4([4]byte{10, 0, 0, 2})
-
-// runClassic is attacher.run for SetupVeth: it leaves the container's end for SetupContainerNetworking to set up.
-func (a *attacher) runClassic() error {
-	routes, err := a.host.rtnl.Routes(rtnl.IPv4)
-	if err != nil {
-		return fmt.Errorf("read the host's routes: %w", err)
-	}
-	if _, err := a.host.chooseSubnet(a.net, true, routes); err != nil {
-		return err
-	}
-	if err := a.prepareInside(); err != nil {
-		return err
-	}
-	a.choose()
-	if err := a.takeGiven(context.Background(), a.net.Addr); err != nil {
-		return err
-	}
-	if err := a.host.forwardAll(); err != nil {
-		return err
-	}
-	return a.makePair()
-}
 
 // forwardAll switches forwarding on for the whole host, unless it is on, and records first that it was off.
 func (h *Host) forwardAll() error {
@@ -129,35 +107,36 @@ func SetupContainerNetworking(peerName string) error {
 	if err != nil {
 		return fmt.Errorf("set up %s: %w", peerName, err)
 	}
-	addr := rtnl.AddrOf(link.Index, netip.PrefixFrom(classicAddr, defaultSubnet.Bits()), 0)
-	gateway := gatewayOf(defaultSubnet)
-	err = conn.Do(
-		rtnl.NewAddr(addr, "give "+peerName+" the address 10.0.0.2/24"),
-		rtnl.SetUp(link.Index, "set "+peerName+" up"),
-		rtnl.NewRoute(rtnl.Via(link.Index, rtnl.Default(gateway), gateway), "reach everything through the gateway "+gateway.String()),
-		rtnl.SetUp(loIndex, "set lo up"),
-	)
-	if err == nil {
-		return nil
+	if err := setUpClassic(conn, link); err != nil {
+		return fmt.Errorf("set up %s: %w", peerName, err)
 	}
-	var u undo
-	if !refusedAt(err, 0) {
-		u.add("take the address off again", func() error { return conn.Do(rtnl.DelAddr(addr, "take 10.0.0.2/24 off "+peerName)) })
-	}
-	if link.Flags&unix.IFF_UP == 0 && !refusedAt(err, 1) {
-		u.add("set it down again", func() error { return conn.Do(rtnl.SetDown(link.Index, "set "+peerName+" down again")) })
-	}
-	return errors.Join(fmt.Errorf("set up %s: %w", peerName, first(err)), u.run())
+	return nil
 }
 
-// refusedAt says whether the message with this index of a group was refused.
-func refusedAt(err error, index int) bool {
-	for _, e := range wire.Refusals(err) {
-		if e.Index == index {
-			return true
+// setUpClassic sets the container's end up. As in setUpInside, lo comes last.
+func setUpClassic(conn *rtnl.Conn, link *rtnl.Link) error {
+	addr := rtnl.AddrOf(link.Index, netip.PrefixFrom(classicAddr, defaultSubnet.Bits()), 0)
+	gateway := gatewayOf(defaultSubnet)
+	err := conn.Do(
+		rtnl.SetAddrGenMode(link.Index, rtnl.AddrGenModeNone, "give "+link.Name+" no IPv6 address of its own"),
+		rtnl.NewAddr(addr, "give "+link.Name+" the address 10.0.0.2/24"),
+		rtnl.SetUp(link.Index, "set "+link.Name+" up"),
+		rtnl.NewRoute(rtnl.Via(link.Index, rtnl.Default(gateway), gateway), "reach everything through the gateway "+gateway.String()),
+	)
+	refused := first(err)
+	if refused == nil {
+		if refused = conn.Do(rtnl.SetUp(loIndex, "set lo up")); refused == nil {
+			return nil
 		}
 	}
-	return false
+	var u undo
+	if refusedAt(err, 1) == nil {
+		u.add("take the address off again", func() error { return conn.Do(rtnl.DelAddr(addr, "take 10.0.0.2/24 off "+link.Name)) })
+	}
+	if link.Flags&unix.IFF_UP == 0 && refusedAt(err, 2) == nil {
+		u.add("set it down again", func() error { return conn.Do(rtnl.SetDown(link.Index, "set "+link.Name+" down again")) })
+	}
+	return errors.Join(refused, u.run())
 }
 
 // PeerName is the name that SetupVeth gives the container's end: veth1 for veth0.

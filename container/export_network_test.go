@@ -1,0 +1,12 @@
+package container
+
+import "plumb/rtnl/wire"
+
+// OpenHostOver is OpenHost with other transports in the place of netlink sockets. transport runs on a thread that is in the
+// namespace that the socket is for.
+func OpenHostOver(o HostOptions, transport func(family int) wire.Transport) (*Host, error) {
+	return (&Host{transport: transport}).open(o)
+}
+
+// HostLink is the name of a container's host end.
+func HostLink(name string) (link, altName string) { return hostLink(name) }

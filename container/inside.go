@@ -1,0 +1,95 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// pingRange is the sysctl that says which groups may open ICMP echo sockets (icmp(7)): all of them, so that ping works
+// without CAP_NET_RAW. In a user namespace only groups that are mapped can be named.
+const pingRange = "/proc/sys/net/ipv4/ping_group_range"
+
+// openInside opens a socket in the container's namespace, and lets its processes ping.
+func (a *attacher) openInside() error {
+	var ping error
+	err := a.target.Do(func() (err error) {
+		if a.inside, err = rtnl.Dial(a.host.config(a.net.Name, unix.NETLINK_ROUTE)); err == nil {
+			ping = a.allowPing()
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open a socket in the container's network namespace: %w", err)
+	}
+	a.undo.add("close the container's socket", a.inside.Close)
+	if ping != nil && !a.classic {
+		a.host.notice(fmt.Sprintf("ping in %s will need CAP_NET_RAW: %v", a.net.Name, ping))
+	}
+	return nil
+}
+
+// allowPing opens the ping range, unless it is open already. It runs on a thread that is in the container's namespace.
+func (a *attacher) allowPing() error {
+	var b [64]byte
+	fd, err := unix.Open(pingRange, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", pingRange, err)
+	}
+	defer unix.Close(fd)
+	n, err := unix.Read(fd, b[:])
+	if err != nil {
+		return fmt.Errorf("read %s: %w", pingRange, err)
+	}
+	old := append([]byte(nil), b[:n]...)
+	var low, high int64
+	if n, _ := fmt.Sscan(string(old), &low, &high); n == 2 && low == 0 && high >= 0 {
+		return nil
+	}
+	_, err = unix.Pwrite(fd, []byte("0 2147483647"), 0)
+	if errors.Is(err, unix.EINVAL) {
+		_, err = unix.Pwrite(fd, []byte("0 0"), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", pingRange, err)
+	}
+	a.undo.add("put net.ipv4.ping_group_range back", func() error {
+		return a.target.WriteSysctl("net.ipv4.ping_group_range", string(old))
+	})
+	return nil
+}
+
+// setUpInside sets up the container's end. lo comes last, in a send of its own: with it the attachment is complete, so that
+// nobody ever has to know whether it was up before.
+func (a *attacher) setUpInside() error {
+	gateway := netip.PrefixFrom(a.Gateway, a.Gateway.BitLen())
+	out := rtnl.Default(a.Gateway)
+	if a.Internal {
+		out = a.Addr.Masked()
+	}
+	err := a.inside.Do(
+		rtnl.SetAddrGenMode(a.peer, rtnl.AddrGenModeNone, "give "+a.Interface+" no IPv6 address of its own"),
+		rtnl.SetUp(a.peer, "set "+a.Interface+" up"),
+		rtnl.NewAddr(rtnl.AddrOf(a.peer, a.Addr, unix.IFA_F_NOPREFIXROUTE), "give "+a.Interface+" the address "+a.Addr.String()),
+		rtnl.NewRoute(rtnl.OnLink(a.peer, gateway), "reach the gateway "+a.Gateway.String()+" by "+a.Interface),
+		rtnl.NewRoute(rtnl.Via(a.peer, out, a.Gateway), "reach "+out.String()+" through the gateway"),
+	)
+	if err = first(err); err != nil {
+		return explainRoute(err, out)
+	}
+	return a.inside.Do(rtnl.SetUp(loIndex, "set lo up"))
+}
+
+// explainRoute says what to do where the namespace has the route already.
+func explainRoute(err error, out netip.Prefix) error {
+	var refused *wire.Error
+	if errors.As(err, &refused) && errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("%w: the namespace has a network already, with a route to %s: remove that first", err, out)
+	}
+	return err
+}

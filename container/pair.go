@@ -1,0 +1,258 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	loIndex    = 1 // of lo, in every namespace: LOOPBACK_IFINDEX, linux/net.h
+	firstIndex = 2 // of the first link beside lo
+)
+
+// makePair creates the pair: both ends in place, down, in plumb's group. The kernel may refuse since a name or an index is
+// taken, here or inside.
+func (a *attacher) makePair(ctx context.Context) error {
+	const tries = 8 // at each, somebody else has come or gone in between
+	var err error
+	for range tries {
+		err = a.host.rtnl.Do(a.pairRequests()...)
+		refused := refusedAt(err, 0)
+		if refused == nil {
+			a.undo.add("remove "+a.HostLink, func() error { return a.host.remove(a.HostIndex, a.HostLink) })
+			return first(err)
+		}
+		if !taken(refused) {
+			return explainCreate(refused)
+		}
+		if err = a.makeRoom(ctx, refused); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the name %s comes and goes all the time: take another name: %w", a.HostLink, unix.EEXIST)
+}
+
+// taken says whether a creation was refused for a name or an index: an index that is taken was EEXIST up to Linux 6.5 and is
+// EBUSY since (dev_index_reserve, net/core/dev.c).
+func taken(err error) bool { return errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EBUSY) }
+
+func (a *attacher) pairRequests() []wire.Request {
+	fd := uint32(a.target.FD())
+	near := &rtnl.Link{
+		Index: a.HostIndex, Name: a.HostLink, Address: randomMAC(), MTU: a.MTU, Group: LinkGroup,
+		NumTxQueues: 1, NumRxQueues: 1,
+	}
+	far := &rtnl.Link{
+		Index: a.peer, Name: a.Interface, Address: a.MAC, MTU: a.MTU, NetNSFd: &fd,
+		NumTxQueues: 1, NumRxQueues: 1,
+	}
+	return []wire.Request{
+		rtnl.NewLink(rtnl.VethPair(near, far), "create "+a.HostLink+" and "+a.Interface+" at its other end"),
+		rtnl.SetAddrGenMode(a.HostIndex, rtnl.AddrGenModeNone, "give "+a.HostLink+" no IPv6 address of its own"),
+	}
+}
+
+// setUpHostEnd sets the host's end up, with all that says whose it is, and gives it the gateway's address.
+func (a *attacher) setUpHostEnd() error {
+	up := &rtnl.Link{
+		Index: a.HostIndex, Flags: unix.IFF_UP, Change: unix.IFF_UP,
+		Alias: identity{a.Name, a.Addr, a.Interface}.String(),
+		AF:    &rtnl.LinkAF{Inet: &rtnl.LinkInet{Conf: rtnl.DevConf{{ID: rtnl.ConfForwarding, Value: 1}}}},
+	}
+	addr := rtnl.PeerAddrOf(a.HostIndex, a.Gateway, a.Addr.Addr(), 0)
+	if a.classic {
+		addr = rtnl.AddrOf(a.HostIndex, netip.PrefixFrom(a.Gateway, a.Addr.Bits()), 0)
+	}
+	requests := []wire.Request{
+		rtnl.SetLink(up, "set "+a.HostLink+" up, to forward, with its alias"),
+		rtnl.NewAddr(addr, "give "+a.HostLink+" the gateway's address and the route to "+a.Addr.Addr().String()),
+	}
+	if a.altName != "" {
+		requests = append(requests, rtnl.AddAltName(a.HostIndex, a.altName, "give "+a.HostLink+" its whole name"))
+	}
+	return first(a.host.rtnl.Do(requests...))
+}
+
+// first is the refusal that the others follow from: of the first message that was refused. A kernel without IPv6 refuses
+// to be told that there shall be none, which is no failure.
+func first(err error) error {
+	refusals := wire.Refusals(err)
+	if refusals == nil {
+		return err
+	}
+	for _, e := range refusals {
+		if !errors.Is(e, unix.EAFNOSUPPORT) {
+			return e
+		}
+	}
+	return nil
+}
+
+// refusedAt is the refusal of the message with this index of a group, or nil.
+func refusedAt(err error, index int) *wire.Error {
+	for _, e := range wire.Refusals(err) {
+		if e.Index == index {
+			return e
+		}
+	}
+	return nil
+}
+
+// explainCreate says what to do when a kernel does not make a pair of links.
+func explainCreate(e *wire.Error) error {
+	switch {
+	case errors.Is(e, unix.EOPNOTSUPP):
+		return fmt.Errorf("%w: veth is not supported by this kernel: load the module veth, or rebuild with CONFIG_VETH", e)
+	case errors.Is(e, unix.EPERM):
+		return fmt.Errorf("%w: %s", e, needNetAdmin)
+	}
+	return e
+}
+
+// makeRoom finds out what of a pair is taken, and by whom. It returns nil where another try may succeed.
+func (a *attacher) makeRoom(ctx context.Context, refused *wire.Error) error {
+	link, err := a.host.rtnl.LinkByName(a.HostLink)
+	switch {
+	case errors.Is(err, unix.ENODEV):
+		return a.makeRoomInside()
+	case err != nil:
+		return fmt.Errorf("%w: look who has the name: %w", refused, err)
+	case link.Group != LinkGroup:
+		return fmt.Errorf("the host has a link %s, which is not plumb's: take another name, or remove it: %w", a.HostLink, unix.EEXIST)
+	case dying(link):
+		return a.host.remove(link.Index, link.Name)
+	}
+	if gone, err := a.host.waitGone(ctx, link.Index); err != nil || gone {
+		return err
+	}
+	left, err := a.host.leftover(link)
+	if err != nil {
+		return err
+	}
+	if left {
+		return a.host.removeLeftover(link)
+	}
+	id, _ := identityOf(link)
+	if id.name != a.Name {
+		return fmt.Errorf("the link %s, as it would be called, is of container %s: take another name: %w", a.HostLink, id.name, unix.EEXIST)
+	}
+	return fmt.Errorf("a container %s is attached already, with %s: detach it first, or take another name: %w", id.name, id.addr.Addr(), unix.EEXIST)
+}
+
+// makeRoomInside chooses other indexes, where those were taken, or says that the container's link is there already.
+func (a *attacher) makeRoomInside() error {
+	_, err := a.inside.LinkByName(a.Interface)
+	if err == nil {
+		return fmt.Errorf("the namespace already has a link %s: give another name with --ifname, or detach what it belongs to: %w", a.Interface, unix.EEXIST)
+	}
+	if !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("look into the container's network namespace: %w", err)
+	}
+	a.HostIndex, a.peer = randomIndex(), randomIndex()
+	return nil
+}
+
+// dying says whether the namespace of a pair's other end has gone: the kernel is about to remove both.
+func dying(l *rtnl.Link) bool { return l.LinkNetNSID != nil && *l.LinkNetNSID == -1 }
+
+// remove removes a host end. One that is gone is no error.
+func (h *Host) remove(index uint32, name string) error {
+	return ignore(unix.ENODEV, h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Index: index}, "remove "+name+" and its other end")))
+}
+
+// goneTime is how long a link may take to go whose container is ending: after a kill -9 of plumb its container is still
+// ending for some milliseconds, and until then the link looks like any other.
+const goneTime = time.Second
+
+var errGone = errors.New("gone")
+
+// waitGone waits until a link is gone, or dying, for goneTime at most.
+func (h *Host) waitGone(ctx context.Context, index uint32) (gone bool, err error) {
+	var events *rtnl.Conn
+	err = h.ns.Do(func() (err error) {
+		events, err = rtnl.Dial(h.config("host", unix.NETLINK_ROUTE))
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	defer events.Close()
+	if err := events.Subscribe(rtnl.GroupLink); err != nil {
+		return false, err
+	}
+	// What has gone before the subscription makes no event.
+	link, err := h.rtnl.LinkByIndex(index)
+	if errors.Is(err, unix.ENODEV) || err == nil && dying(link) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	wait, cancel := context.WithTimeout(ctx, goneTime)
+	defer cancel()
+	err = events.Events(wait, func(e rtnl.Event) error {
+		if e.Link != nil && e.Link.Index == index && (e.Deleted || dying(e.Link)) {
+			return errGone
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errGone), errors.Is(err, unix.ENOBUFS): // lost events: the next try will tell
+		return true, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case wait.Err() != nil:
+		return false, nil
+	}
+	return false, err
+}
+
+// leftover says whether a link of plumb's group is of no use to anybody: an attach or a detach was killed in the middle.
+// The former leaves a link that does not say whose it is, the latter one without lease and address. A container whose
+// lease went with a flush of the ruleset has its address still.
+func (h *Host) leftover(link *rtnl.Link) (bool, error) {
+	id, ok := identityOf(link)
+	if !ok {
+		return true, nil
+	}
+	lease, err := h.nat.Lease(id.addr.Addr())
+	if err == nil && lease.Comment.IfIndex == link.Index {
+		return false, nil
+	}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return false, fmt.Errorf("read the lease of %s: %w", id.addr.Addr(), err)
+	}
+	addrs, err := h.rtnl.Addrs(rtnl.IPv4, link.Index)
+	if err != nil {
+		return false, fmt.Errorf("read the addresses of %s: %w", link.Name, err)
+	}
+	return len(addrs) == 0, nil
+}
+
+// removeLeftover removes such a link, and the lease that it may have.
+func (h *Host) removeLeftover(link *rtnl.Link) error {
+	if err := h.remove(link.Index, link.Name); err != nil {
+		return err
+	}
+	leases, err := h.nat.Leases()
+	if err != nil {
+		return fmt.Errorf("read the leases: %w", err)
+	}
+	for i := range leases {
+		if leases[i].Comment.IfIndex != link.Index {
+			continue
+		}
+		if _, err := h.nat.Reclaim(&leases[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,317 @@
+package container_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container"
+	clab "plumb/container/lab"
+	"plumb/nat"
+	"plumb/rtnl"
+	"plumb/test/lab"
+)
+
+// waitTime bounds every wait for what should come.
+const waitTime = 5 * time.Second
+
+// A town is a sealed host with an internet, and what plumb needs to attach containers to it.
+type town struct {
+	*lab.Lab
+	t    testing.TB
+	host *clab.Host
+	h    *container.Host
+	nat  *nat.Conn
+
+	notices []string
+}
+
+func newTown(t testing.TB, options ...lab.Option) *town {
+	t.Helper()
+	return newTownWith(t, clab.HostOptions{}, options...)
+}
+
+func newTownWith(t testing.TB, o clab.HostOptions, options ...lab.Option) *town {
+	t.Helper()
+	w := &town{Lab: lab.New(t, options...), t: t}
+	w.host = w.NewHostWith("host", o)
+	w.h = w.open()
+	var err error
+	if w.nat, err = clab.Open(w.host, nat.Dial); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.nat.Close() })
+	return w
+}
+
+// open is another plumb on the town's host.
+func (w *town) open() *container.Host {
+	w.t.Helper()
+	h, err := container.OpenHost(container.HostOptions{
+		NS: w.host.NS(), Tracer: w.host.Config().Tracer, Notice: func(s string) { w.notices = append(w.notices, s) },
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// box is a namespace for a container, with nothing but lo in it.
+func (w *town) box(name string) *clab.Host {
+	w.t.Helper()
+	return w.NewHostWith(name, clab.HostOptions{NoUplink: true})
+}
+
+// attach makes a box and attaches it, until the test ends.
+func (w *town) attach(n container.Network) (*clab.Host, *container.Attachment) {
+	w.t.Helper()
+	box := w.box(fmt.Sprintf("box-%d", len(w.Hosts())))
+	a, err := w.h.Attach(w.t.Context(), n, box.NS())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { w.detach(n.Name) })
+	return box, a
+}
+
+func (w *town) detach(name string) {
+	w.t.Helper()
+	if _, err := w.h.Detach(name); err != nil {
+		w.t.Errorf("detach %s: %v", name, err)
+	}
+}
+
+// refused attaches what cannot be attached, and returns why. The host and the container must be as before, also at the
+// end of the test.
+func (w *town) refused(n container.Network) error {
+	w.t.Helper()
+	box := w.box(fmt.Sprintf("box-%d", len(w.Hosts())))
+	before := w.picture(w.host, box)
+	_, err := w.h.Attach(w.t.Context(), n, box.NS())
+	if err == nil {
+		w.t.Fatalf("attach %+v: no error", n)
+	}
+	w.same(before, w.host, box)
+	return err
+}
+
+// picture is what the hosts hold.
+func (w *town) picture(hosts ...*clab.Host) []clab.State {
+	w.t.Helper()
+	var states []clab.State
+	for _, h := range hosts {
+		s, err := clab.SnapshotNamespace(h.NS())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		states = append(states, s)
+	}
+	return states
+}
+
+// same compares the hosts with a picture.
+func (w *town) same(before []clab.State, hosts ...*clab.Host) {
+	w.t.Helper()
+	after := w.picture(hosts...)
+	for i, h := range hosts {
+		if diff := clab.Diff(before[i], after[i]); len(diff) > 0 {
+			w.t.Errorf("%s is not as before:\n\t%s", h.Name(), strings.Join(diff, "\n\t"))
+		}
+	}
+}
+
+// link gets a link, or nil.
+func (w *town) link(h *clab.Host, name string) *rtnl.Link {
+	w.t.Helper()
+	l, err := h.Rtnl().LinkByName(name)
+	if errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
+// waitGone waits until the host has no link of plumb's.
+func (w *town) waitGone() {
+	w.t.Helper()
+	events, err := clab.Open(w.host, rtnl.Dial)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer events.Close()
+	if err := events.Subscribe(rtnl.GroupLink); err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(w.t.Context(), waitTime)
+	defer cancel()
+	next := errors.New("an event")
+	for {
+		links, err := w.host.Rtnl().Links()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		left := ""
+		for _, l := range links {
+			if l.Group == container.LinkGroup {
+				left += " " + l.Name
+			}
+		}
+		if left == "" {
+			return
+		}
+		err = events.Events(ctx, func(rtnl.Event) error { return next })
+		if !errors.Is(err, next) {
+			w.t.Fatalf("links%s are left after %s: %v", left, waitTime, err)
+		}
+	}
+}
+
+// forwards says whether a link of the host's forwards.
+func (w *town) forwards(name string) bool {
+	w.t.Helper()
+	v, err := w.host.NS().ReadSysctl("net/ipv4/conf/" + name + "/forwarding")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v != "0"
+}
+
+func (w *town) set(h *clab.Host, sysctl, value string) {
+	w.t.Helper()
+	if err := h.NS().WriteSysctl(sysctl, value); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// ping sends an ICMP echo from a namespace and waits for its reply.
+func ping(from *clab.Host, to string) error { return pingFor(from, to, waitTime) }
+
+func pingFor(from *clab.Host, to string, wait time.Duration) error {
+	fd := -1
+	err := from.Do(func() (err error) {
+		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return pingOn(fd, to, wait)
+}
+
+func pingOn(fd int, to string, wait time.Duration) error {
+	defer unix.Close(fd)
+	tv := unix.NsecToTimeval(wait.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: netip.MustParseAddr(to).As4()}); err != nil {
+		return fmt.Errorf("ping %s: %w", to, err)
+	}
+	request := []byte{8, 0, 0, 0, 0, 0, 0, 1, 'p', 'l', 'u', 'm', 'b'} // RFC 792: echo, sequence number 1
+	if _, err := unix.Write(fd, request); err != nil {
+		return fmt.Errorf("ping %s: %w", to, err)
+	}
+	reply := make([]byte, 64)
+	n, err := unix.Read(fd, reply)
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Read(fd, reply)
+	}
+	if err != nil || n != len(request) || reply[0] != 0 || binary.BigEndian.Uint16(reply[6:]) != 1 {
+		return fmt.Errorf("ping %s: no reply: %w", to, err)
+	}
+	return nil
+}
+
+// resolve asks the internet's name server, from a namespace.
+func resolve(from *clab.Host, name string) (string, error) {
+	r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return from.DialContext(ctx, "udp", clab.NameServer4+":53")
+	}}
+	ctx, cancel := context.WithTimeout(context.Background(), waitTime)
+	defer cancel()
+	addrs, err := r.LookupNetIP(ctx, "ip4", name)
+	if err != nil {
+		return "", err
+	}
+	return addrs[0].String(), nil
+}
+
+// whoAmI asks an HTTP server of the internet whom it sees.
+func whoAmI(from *clab.Host) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), waitTime)
+	defer cancel()
+	var b bytes.Buffer
+	if _, err := clab.Get(ctx, from.DialContext, "http://"+clab.NameServer4+"/", &b); err != nil {
+		return "", err
+	}
+	text := strings.TrimPrefix(b.String(), "you are ")
+	who, _, _ := strings.Cut(text, ",")
+	ap, err := netip.ParseAddrPort(who)
+	return ap.Addr().String(), err
+}
+
+// echo asks an echo service, by UDP or TCP, and returns whom that sees.
+func echo(from *clab.Host, network, to string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), waitTime)
+	defer cancel()
+	conn, err := from.DialContext(ctx, network, to)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(waitTime))
+	if _, err := io.WriteString(conn, "hello\n"); err != nil {
+		return "", err
+	}
+	buf := make([]byte, 256)
+	n, err := conn.Read(buf)
+	if err != nil {
+		return "", err
+	}
+	who := strings.Fields(string(buf[:n]))[0]
+	return netip.MustParseAddrPort(who).Addr().String(), nil
+}
+
+// serve runs echo services on port 7 of all a namespace's addresses.
+func serve(t testing.TB, h *clab.Host) {
+	t.Helper()
+	var s clab.Services
+	l, err := h.Listen("tcp4", ":7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ServeEcho(l)
+	p, err := h.ListenPacket("udp4", ":7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ServePacketEcho(p)
+	t.Cleanup(func() { s.Close() })
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
