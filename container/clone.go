@@ -1,7 +1,7 @@
 package container
 
 import (
-	"encoding/json"
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -92,7 +92,7 @@ func (p *Process) clone(spec ProcessSpec, exe int) error {
 		ours.Close()
 		return explainClone(err)
 	}
-	p.socket, p.reports = ours, json.NewDecoder(ours)
+	p.socket, p.reports = ours, bufio.NewReader(ours)
 	err = p.openNetNS(spec)
 	if p.terminal = openTerminal(spec.Stdin); err == nil && p.terminal != nil {
 		err = p.terminal.giveTo(p.process.Pid)

@@ -1,7 +1,7 @@
 package container
 
 import (
-	"encoding/json"
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -37,7 +37,7 @@ func Init() {
 		}
 	}
 	// Only a failure comes here. When it cannot be reported, the parent sees the end of the socket, and the exit status.
-	_ = json.NewEncoder(os.NewFile(socketFD, "parent")).Encode(reportOf(stage, err))
+	_ = reportOf(stage, err).frame().send(os.NewFile(socketFD, "parent"))
 	os.Exit(125)
 }
 
@@ -52,7 +52,7 @@ func startedByUs() bool {
 
 // An initProcess is the state of a container's first process on its way to the command.
 type initProcess struct {
-	parent   *json.Decoder
+	parent   *bufio.Reader
 	spec     initSpec
 	terminal string // the host's path of stdin's terminal
 	root     *rootfs
@@ -82,11 +82,12 @@ func (p *initProcess) steps() []initStep {
 	}
 }
 
-func (p *initProcess) readSpec() error {
+func (p *initProcess) readSpec() (err error) {
 	unix.CloseOnExec(socketFD)
-	p.parent = json.NewDecoder(rawFD(socketFD))
+	p.parent = bufio.NewReader(rawFD(socketFD))
 	unix.Umask(0) // modes are what they are given as
-	return p.parent.Decode(&p.spec)
+	p.spec, err = receiveSpec(p.parent)
+	return err
 }
 
 // A rawFD reads without the runtime's poller, which would cost its set-up for a socket that is read twice.
@@ -165,14 +166,14 @@ func (p *initProcess) enterRoot() (err error) {
 
 // wait waits for Release. The end of the socket is the parent's.
 func (p *initProcess) wait() error {
-	var r release
-	if err := p.parent.Decode(&r); err != nil {
+	files, err := receiveFiles(p.parent)
+	if err != nil {
 		return err
 	}
-	if r.Files.Hostname == "" {
-		r.Files.Hostname = p.spec.Hostname + "\n"
+	if files.Hostname == "" {
+		files.Hostname = p.spec.Hostname + "\n"
 	}
-	return p.files.write(r.Files)
+	return p.files.write(files)
 }
 
 // chdir changes to the working directory, and looks that it is inside the root: "(unreachable)" is what a directory outside
@@ -245,7 +246,7 @@ func (p *initProcess) exec() error {
 	if err := closeOnExecAbove(2); err != nil {
 		return err
 	}
-	if err := json.NewEncoder(os.NewFile(socketFD, "parent")).Encode(initReport{Exec: true}); err != nil {
+	if err := (initReport{Exec: true}).frame().send(os.NewFile(socketFD, "parent")); err != nil {
 		return err
 	}
 	return explainExec(command, unix.Exec(file, args, env))

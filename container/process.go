@@ -1,8 +1,8 @@
 package container
 
 import (
+	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +38,7 @@ type Process struct {
 	terminal *terminal // nil unless stdin is one
 
 	releasing sync.Mutex
-	reports   *json.Decoder
+	reports   *bufio.Reader
 
 	done   chan struct{} // closed when the process has ended and was waited for
 	status int
@@ -99,10 +99,10 @@ func checkRootfs(dir string) (string, error) {
 
 // introduce tells the process what it is to become.
 func (p *Process) introduce(spec ProcessSpec) error {
-	err := json.NewEncoder(p.socket).Encode(initSpec{
+	err := initSpec{
 		Args: spec.Args, Env: spec.Env, Dir: spec.Dir, Hostname: spec.Hostname, Rootfs: spec.Rootfs, Init: spec.Init,
 		NetNS: spec.NetNS != nil, Terminal: isTerminal(spec.Stdin),
-	})
+	}.frame().send(p.socket)
 	if err != nil && !errors.Is(err, unix.EPIPE) { // EPIPE: it has ended, and has said why
 		return fmt.Errorf("tell the container's process what to run: %w", err)
 	}
@@ -121,14 +121,13 @@ func (p *Process) NetNS() *netns.NS { return p.netns }
 func (p *Process) Release(files Files) error {
 	p.releasing.Lock()
 	defer p.releasing.Unlock()
-	err := json.NewEncoder(p.socket).Encode(release{Files: files})
+	err := files.frame().send(p.socket)
 	if err != nil && !errors.Is(err, unix.EPIPE) {
 		return &StartError{Stage: "release the container's process", Err: err}
 	}
 	about := false // to exec
 	for {
-		var report initReport
-		err := p.reports.Decode(&report)
+		report, err := receiveReport(p.reports)
 		switch {
 		case err == nil && report.Exec:
 			about = true

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What StartProcess and the process that it has cloned tell each other, as JSON over a socket pair:
+// What StartProcess and the process that it has cloned tell each other, in frames over a socket pair:
 //
 //	parent → child   initSpec      at once
-//	parent → child   release       when the network is there
+//	parent → child   Files         when the network is there
 //	child → parent   initReport    Exec: about to exec; or what failed
 //	child → parent   end of file   after Exec: exec has closed the socket, the command runs; before: the child has died
 //
@@ -26,13 +26,11 @@ type initSpec struct {
 	Terminal bool // stdin is a terminal
 }
 
-type release struct{ Files Files }
-
 type initReport struct {
-	Exec  bool       `json:",omitempty"`
-	Stage string     `json:",omitempty"`
-	Text  string     `json:",omitempty"`
-	Errno unix.Errno `json:",omitempty"`
+	Exec  bool // about to exec; or else:
+	Stage string
+	Text  string
+	Errno unix.Errno
 }
 
 // The descriptors of the child besides 0, 1 and 2.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
@@ -106,11 +105,7 @@ func lookupWord(ctx context.Context, r *lookup.Resolver, word string, types []dn
 // was found.
 func printAnswers(word string, answers []lookup.Answer, err error, short, asJSON bool) error {
 	if asJSON && answers != nil {
-		out := json.NewEncoder(os.Stdout)
-		out.SetIndent("", "  ")
-		if err := out.Encode(map[string]any{"name": word, "answers": answers}); err != nil {
-			return err
-		}
+		fmt.Println(answersJSON(word, answers))
 	}
 	for _, a := range answers {
 		for _, rec := range a.Records {
@@ -128,4 +123,19 @@ func printAnswers(word string, answers []lookup.Answer, err error, short, asJSON
 		return nil
 	}
 	return err
+}
+
+// answersJSON is what --json prints.
+func answersJSON(word string, answers []lookup.Answer) jsonText {
+	var list []jsonText
+	for _, a := range answers {
+		var records []jsonText
+		for _, r := range a.Records {
+			records = append(records, jsonObject(
+				"name", jsonString(r.Name), "ttl", jsonNumber(r.TTL), "class", jsonString(r.Class),
+				"type", jsonString(r.Type), "data", jsonString(r.Data)))
+		}
+		list = append(list, jsonObject("server", jsonString(a.Server), "records", jsonList(records)))
+	}
+	return jsonObject("name", jsonString(word), "answers", jsonList(list))
 }

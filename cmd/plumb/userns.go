@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
 	"syscall"
@@ -31,27 +29,31 @@ func capable() bool {
 func inUserNamespace() error {
 	runtime.LockOSThread() // the parent-death signal comes when the thread that cloned ends
 	defer runtime.UnlockOSThread()
-	child := exec.Command("/proc/self/exe", os.Args[1:]...)
-	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
-	child.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
-		Pdeathsig:   unix.SIGKILL,
+	child, err := os.StartProcess("/proc/self/exe", os.Args, &os.ProcAttr{
+		Env:   os.Environ(),
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Sys: &syscall.SysProcAttr{
+			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
+			Pdeathsig:   unix.SIGKILL,
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("start in a user namespace: %w: a normal user needs user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, or kernel.apparmor_restrict_unprivileged_userns), or else be root", err)
 	}
 	// What is typed on a terminal reaches the child, too: it ends, and so do we.
 	signal.Ignore(unix.SIGINT, unix.SIGQUIT)
-	err := child.Run()
-	var exit *exec.ExitError
+	state, err := child.Wait()
+	if err != nil {
+		return fmt.Errorf("wait for the program in the user namespace: %w", err)
+	}
+	status := state.Sys().(syscall.WaitStatus)
 	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &exit):
-		status := exit.Sys().(syscall.WaitStatus)
-		if status.Signaled() {
-			return &exitError{status: 128 + int(status.Signal())}
-		}
+	case status.Signaled():
+		return &exitError{status: 128 + int(status.Signal())}
+	case status.ExitStatus() != 0:
 		return &exitError{status: status.ExitStatus()}
 	}
-	return fmt.Errorf("start in a user namespace: %w: a normal user needs user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, or kernel.apparmor_restrict_unprivileged_userns), or else be root", err)
+	return nil
 }

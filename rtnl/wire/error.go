@@ -1,10 +1,9 @@
 package wire
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -103,7 +102,7 @@ func (es Errors) result() error {
 	case 1:
 		return es[0]
 	}
-	slices.SortStableFunc(es, func(a, b *Error) int { return cmp.Compare(a.Index, b.Index) })
+	sort.SliceStable(es, func(i, j int) bool { return es[i].Index < es[j].Index })
 	return es
 }
 

@@ -2,7 +2,7 @@ package lookup
 
 import (
 	"net/netip"
-	"slices"
+	"sort"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +22,8 @@ func order(addrs []netip.Addr, source func(netip.Addr) netip.Addr) {
 	for i, a := range addrs {
 		list[i] = candidate{a, source(a)}
 	}
-	slices.SortStableFunc(list, func(a, b candidate) int {
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i], list[j]
 		pa, pb := policyOf(a.addr), policyOf(b.addr)
 		for _, c := range []int{
 			first(a.source.IsValid(), b.source.IsValid()),
@@ -31,10 +32,10 @@ func order(addrs []netip.Addr, source func(netip.Addr) netip.Addr) {
 			pb.precedence - pa.precedence,
 		} {
 			if c != 0 {
-				return c
+				return c < 0
 			}
 		}
-		return 0
+		return false
 	})
 	for i, c := range list {
 		addrs[i] = c.addr

@@ -52,14 +52,14 @@ func TypeName(t dnsmessage.Type) string {
 
 // A Record is one line of an answer.
 type Record struct {
-	Name  string `json:"name"` // with a final dot
-	TTL   uint32 `json:"ttl"`  // seconds
-	Class string `json:"class"`
-	Type  string `json:"type"`
-	Data  string `json:"data"` // as in a master file: RFC 1035, section 5
+	Name  string // with a final dot
+	TTL   uint32 // seconds
+	Class string
+	Type  string
+	Data  string // as in a master file: RFC 1035, section 5
 
-	Addr   netip.Addr `json:"-"` // of an A or AAAA record
-	Target string     `json:"-"` // of a CNAME or PTR record
+	Addr   netip.Addr // of an A or AAAA record
+	Target string     // of a CNAME or PTR record
 }
 
 // String is the record's line in a master file: RFC 1035, section 5.

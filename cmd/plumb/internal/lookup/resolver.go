@@ -40,8 +40,8 @@ func System() (*Resolver, error) {
 
 // An Answer is what there is of one type at a name.
 type Answer struct {
-	Server  string   `json:"server"` // address and port, or the path of the hosts file
-	Records []Record `json:"records"`
+	Server  string // address and port, or the path of the hosts file
+	Records []Record
 }
 
 // Lookup finds the records of all the types at name, one Answer a type. With search it tries the search

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// What --json prints is written by these few functions: encoding/json would make the binary a tenth larger, and all that
+// it does besides is not needed here.
+
+// jsonText is a JSON value (RFC 8259).
+type jsonText string
+
+func jsonNumber[N ~int | ~uint32 | ~uint64](n N) jsonText {
+	return jsonText(strconv.FormatInt(int64(n), 10))
+}
+
+// jsonString quotes s. Bytes that are not UTF-8 become U+FFFD.
+func jsonString(s string) jsonText {
+	const hex = "0123456789abcdef"
+	b := append(make([]byte, 0, len(s)+2), '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ' || r == 0x7f:
+			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return jsonText(append(b, '"'))
+}
+
+// jsonList is a list of values, [] where there are none.
+func jsonList(values []jsonText) jsonText {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = string(v)
+	}
+	return jsonText("[" + strings.Join(words, ", ") + "]")
+}
+
+// jsonObject is an object of the names and values that come in turn.
+func jsonObject(namesAndValues ...jsonText) jsonText {
+	var members []string
+	for i := 0; i+1 < len(namesAndValues); i += 2 {
+		members = append(members, string(jsonString(string(namesAndValues[i]))+": "+namesAndValues[i+1]))
+	}
+	return jsonText("{" + strings.Join(members, ", ") + "}")
+}
