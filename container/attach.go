@@ -34,7 +34,7 @@ type Attachment struct {
 //
 // Errors: *FlagError for a Network that cannot be meant; *OverlapError; *FullError (ENOSPC); *nat.LeasedError (EEXIST) for
 // an address that is taken; *wire.Error for what the kernel refused. Where the name is taken (EEXIST), Attach first
-// waits up to a second for its owner, who may be ending.
+// waits up to a second for its owner, who may be ending; where the address is, a quarter of one.
 func (h *Host) Attach(ctx context.Context, n Network, target *netns.NS) (*Attachment, error) {
 	given := n.Subnet.IsValid()
 	n, err := n.complete()
@@ -79,7 +79,7 @@ func (a *attacher) run(ctx context.Context, subnetGiven bool) error {
 	if err := a.makePair(ctx); err != nil {
 		return err
 	}
-	if err := a.takeAddress(); err != nil {
+	if err := a.takeAddress(ctx); err != nil {
 		return err
 	}
 	if err := a.switchOn(); err != nil {

@@ -88,7 +88,7 @@ func (h *Host) withdraw(link *rtnl.Link) error {
 	}
 	for i := range addrs {
 		err := h.rtnl.Do(rtnl.DelAddr(&addrs[i], "take "+addrs[i].Local.String()+" off "+link.Name))
-		if err := ignore(unix.EADDRNOTAVAIL, err); err != nil {
+		if err := ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, err)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,9 +20,9 @@ import (
 const settle = 10 * time.Second
 
 // takeAddress leases the container's address: the one that is asked for, or the lowest that is free.
-func (a *attacher) takeAddress() error {
+func (a *attacher) takeAddress(ctx context.Context) error {
 	if a.net.Addr.IsValid() {
-		return a.takeGiven(a.net.Addr)
+		return a.takeGiven(ctx, a.net.Addr)
 	}
 	if err := a.reclaimSome(); err != nil {
 		return err
@@ -72,17 +73,21 @@ func (e *FullError) Error() string {
 
 func (e *FullError) Unwrap() error { return unix.ENOSPC }
 
-// takeGiven takes an address that the user asked for, also from a holder who has gone.
-func (a *attacher) takeGiven(addr netip.Addr) error {
-	for {
+// takeGiven takes an address that the user asked for, also from a holder who has gone, or is about to go.
+func (a *attacher) takeGiven(ctx context.Context, addr netip.Addr) error {
+	for waited := false; ; {
 		err := a.take(addr)
 		var leased *nat.LeasedError
 		if !errors.As(err, &leased) {
 			return err
 		}
 		free, lookErr := a.host.reclaim(&leased.Holder, true)
+		if lookErr == nil && !free && !waited {
+			waited = true
+			free, lookErr = a.host.waitGone(ctx, leased.Holder.Comment.IfIndex, addrWait)
+		}
 		if lookErr != nil {
-			return lookErr
+			return errors.Join(err, lookErr)
 		}
 		if !free {
 			return fmt.Errorf("%w: detach it first, or give another address with --ip", err)

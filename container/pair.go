@@ -130,7 +130,7 @@ func (a *attacher) makeRoom(ctx context.Context, refused *wire.Error) error {
 	case dying(link):
 		return a.host.remove(link.Index, link.Name)
 	}
-	if gone, err := a.host.waitGone(ctx, link.Index); err != nil || gone {
+	if gone, err := a.host.waitGone(ctx, link.Index, nameWait); err != nil || gone {
 		return err
 	}
 	left, err := a.host.leftover(link)
@@ -168,14 +168,18 @@ func (h *Host) remove(index uint32, name string) error {
 	return ignore(unix.ENODEV, h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Index: index}, "remove "+name+" and its other end")))
 }
 
-// goneTime is how long a link may take to go whose container is ending: after a kill -9 of plumb its container is still
-// ending for some milliseconds, and until then the link looks like any other.
-const goneTime = time.Second
+// How long a link may take to go whose container is ending. After a kill -9 of plumb its container goes on ending for some
+// milliseconds, and until then its link looks like any other. Who asks for a name that is taken mostly means that one
+// and waits longer than who asks for an address.
+const (
+	nameWait = time.Second
+	addrWait = 250 * time.Millisecond
+)
 
 var errGone = errors.New("gone")
 
-// waitGone waits until a link is gone, or dying, for goneTime at most.
-func (h *Host) waitGone(ctx context.Context, index uint32) (gone bool, err error) {
+// waitGone waits until a link is gone, or dying, but not longer than most.
+func (h *Host) waitGone(ctx context.Context, index uint32, most time.Duration) (gone bool, err error) {
 	var events *rtnl.Conn
 	err = h.ns.Do(func() (err error) {
 		events, err = rtnl.Dial(h.config("host", unix.NETLINK_ROUTE))
@@ -196,7 +200,7 @@ func (h *Host) waitGone(ctx context.Context, index uint32) (gone bool, err error
 	if err != nil {
 		return false, err
 	}
-	wait, cancel := context.WithTimeout(ctx, goneTime)
+	wait, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	err = events.Events(wait, func(e rtnl.Event) error {
 		if e.Link != nil && e.Link.Index == index && (e.Deleted || dying(e.Link)) {

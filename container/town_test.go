@@ -131,6 +131,19 @@ func (w *town) same(before []clab.State, hosts ...*clab.Host) {
 	}
 }
 
+// foreign makes a link that is none of plumb's, up, until the test ends.
+func (w *town) foreign(h *clab.Host, name string) (index uint32) {
+	w.t.Helper()
+	index = 40
+	pair := rtnl.VethPair(&rtnl.Link{Index: index, Name: name}, &rtnl.Link{Index: index + 1, Name: "other-end"})
+	must(w.t, h.Rtnl().Do(
+		rtnl.NewLink(pair, ""), rtnl.SetAddrGenMode(index, rtnl.AddrGenModeNone, ""), rtnl.SetAddrGenMode(index+1, rtnl.AddrGenModeNone, ""),
+		rtnl.SetUp(index, ""), rtnl.SetUp(index+1, ""),
+	))
+	w.t.Cleanup(func() { check(w.t, h.Rtnl().Do(rtnl.DelLink(&rtnl.Link{Index: index}, ""))) })
+	return index
+}
+
 // link gets a link, or nil.
 func (w *town) link(h *clab.Host, name string) *rtnl.Link {
 	w.t.Helper()

@@ -117,11 +117,12 @@ func SetupContainerNetworking(peerName string) error {
 func setUpClassic(conn *rtnl.Conn, link *rtnl.Link) error {
 	addr := rtnl.AddrOf(link.Index, netip.PrefixFrom(classicAddr, defaultSubnet.Bits()), 0)
 	gateway := gatewayOf(defaultSubnet)
+	route := rtnl.Via(link.Index, rtnl.Default(gateway), gateway)
 	err := conn.Do(
 		rtnl.SetAddrGenMode(link.Index, rtnl.AddrGenModeNone, "give "+link.Name+" no IPv6 address of its own"),
 		rtnl.NewAddr(addr, "give "+link.Name+" the address 10.0.0.2/24"),
 		rtnl.SetUp(link.Index, "set "+link.Name+" up"),
-		rtnl.NewRoute(rtnl.Via(link.Index, rtnl.Default(gateway), gateway), "reach everything through the gateway "+gateway.String()),
+		rtnl.NewRoute(route, "reach everything through the gateway "+gateway.String()),
 	)
 	refused := first(err)
 	if refused == nil {
@@ -135,6 +136,9 @@ func setUpClassic(conn *rtnl.Conn, link *rtnl.Link) error {
 	}
 	if link.Flags&unix.IFF_UP == 0 && refusedAt(err, 2) == nil {
 		u.add("set it down again", func() error { return conn.Do(rtnl.SetDown(link.Index, "set "+link.Name+" down again")) })
+	}
+	if refusedAt(err, 3) == nil {
+		u.add("remove the route again", func() error { return conn.Do(rtnl.DelRoute(route, "remove the default route again")) })
 	}
 	return errors.Join(refused, u.run())
 }
