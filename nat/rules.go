@@ -1,5 +1,7 @@
 package nat
 
+import "golang.org/x/sys/unix"
+
 // The rules of plumb's table. None of them names a container: what changes is elements of the sets that they look into, so that
 // a packet meets as few rules with a thousand containers as with one.
 
@@ -10,6 +12,7 @@ func rules() []Rule {
 	for _, f := range []*ipFamily{&ipv4, &ipv6} {
 		all = append(all, f.antispoof(), f.noWayOut())
 	}
+	all = append(all, routerGuard())
 	for _, f := range []*ipFamily{&ipv4, &ipv6} {
 		for _, chain := range []string{chainPrerouting, chainOutput} {
 			all = append(all, f.publishedOnOne(chain), f.publishedOnAll(chain))
@@ -46,6 +49,21 @@ func (f *ipFamily) antispoof() Rule {
 	})
 	return Rule{Chain: chainGuard, Expressions: steps(match...), UserData: CommentData("forged source")}
 }
+
+// routerGuard is: iifgroup 0x706c icmpv6 type nd-router-advert drop
+//
+// A container would make itself the host's IPv6 router, on an IPv4-only network too (CVE-2020-10749). The sysctl accept_ra
+// would do, but is to be set under /proc alone.
+func routerGuard() Rule {
+	kind := &Payload{Dest: NFT_REG_1, Base: NFT_PAYLOAD_TRANSPORT_HEADER, Offset: 0, Len: 1}
+	return Rule{Chain: chainGuard, UserData: CommentData("router advertisement"), Expressions: steps(
+		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)),
+		ipv6.isFamily(), meta(NFT_META_L4PROTO, NFT_CMP_EQ, []byte{unix.IPPROTO_ICMPV6}),
+		[]any{kind, compare(NFT_CMP_EQ, []byte{ndRouterAdvert}), verdict(NF_DROP)},
+	)}
+}
+
+const ndRouterAdvert = 134 // RFC 4861, section 4.2
 
 // noWayOut is: iifname @internal4 ip saddr . ip daddr != @within4 drop
 //
