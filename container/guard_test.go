@@ -1,12 +1,23 @@
 package container_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"plumb/container"
 	clab "plumb/container/lab"
+	"plumb/rtnl"
+	"plumb/test/lab"
 )
 
 // dropped sends a datagram from a namespace, from an address of its own where that is valid, to another, and after it one
@@ -59,4 +70,307 @@ func read(l net.PacketConn) (string, error) {
 	var b [64]byte
 	n, _, err := l.ReadFrom(b[:])
 	return string(b[:n]), err
+}
+
+// at is an address and port.
+func at(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+// addAddr gives a namespace a further address on lo.
+func (w *town) addAddr(h *clab.Host, addr string) {
+	w.t.Helper()
+	must(w.t, h.Rtnl().Do(rtnl.NewAddr(rtnl.AddrOf(1, netip.MustParsePrefix(addr), 0), "")))
+}
+
+// A forged source reaches neither the host, nor a neighbour, nor the outside.
+func TestForgedSource(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	box, _ := w.attach(container.Network{Name: "attacker"})
+	neighbour, _ := w.attach(container.Network{Name: "neighbour"})
+	for _, forged := range []string{"10.0.0.3", "10.0.0.99", "192.0.2.1", "8.8.4.4"} {
+		w.addAddr(box, forged+"/32")
+		source := at(forged + ":6000")
+		for what, c := range map[string]struct {
+			receiver *clab.Host
+			to       string
+		}{"the gateway": {w.host, "10.0.0.1:7000"}, "the host": {w.host, w.host.Addr4().String() + ":7000"}, "the neighbour": {neighbour, "10.0.0.3:7000"}, "the outside": {w.Internet(), "8.8.8.8:7000"}} {
+			if forged == "10.0.0.3" && what == "the neighbour" {
+				continue // its own address, which is on the attacker's lo now
+			}
+			if err := w.dropped(box, source, at(c.to), c.receiver, at(c.to)); err != nil {
+				t.Errorf("to %s from %s: %v", what, forged, err)
+			}
+		}
+		must(t, box.Rtnl().Do(rtnl.DelAddr(rtnl.AddrOf(1, netip.MustParsePrefix(forged+"/32"), 0), "")))
+	}
+}
+
+// sendsLoopback makes a namespace send what is for 127.0.0.0/8 to a gateway.
+func (w *town) sendsLoopback(h *clab.Host, gateway string) {
+	w.t.Helper()
+	must(w.t, h.Rtnl().Do(rtnl.DelAddr(rtnl.AddrOf(1, netip.MustParsePrefix("127.0.0.1/8"), 0), "")))
+	lab.Run(w.t, h, "ip", "route", "add", "127.0.0.0/8", "via", gateway)
+	w.t.Cleanup(func() {
+		lab.Run(w.t, h, "ip", "route", "flush", "127.0.0.0/8")
+		lab.Run(w.t, h, "ip", "addr", "add", "127.0.0.1/8", "dev", "lo", "scope", "host")
+	})
+}
+
+// CVE-2020-8558: what is bound to the host's 127.0.0.1 is reached neither from a container nor from a neighbour in the LAN,
+// even where route_localnet would let them.
+func TestLoopbackIsUnreachable(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	host, other := l.NewHost("host"), l.NewHost("other")
+	lan := l.NewLAN(host, other)
+	must(t, host.NS().WriteSysctl("net/ipv4/conf/"+lan.Name+"/route_localnet", "1"))
+	l.Expect(host)
+	w := townOn(t, l, host)
+	box, a := w.attach(container.Network{Name: "attacker"})
+	w.set(w.host, "net/ipv4/conf/"+a.HostLink+"/route_localnet", "1")
+	w.sendsLoopback(box, "10.0.0.1")
+	w.sendsLoopback(other, lan.Addr4[0].String())
+	for _, c := range []struct {
+		from   *clab.Host
+		marker string
+	}{{box, "10.0.0.1:7000"}, {other, lan.Addr4[0].String() + ":7000"}} {
+		for _, to := range []string{"127.0.0.1:7000", "127.1.2.3:7000"} {
+			if err := w.dropped(c.from, netip.AddrPort{}, at(to), w.host, at(c.marker)); err != nil {
+				t.Errorf("from %s: %v", c.from.Name(), err)
+			}
+		}
+	}
+	// Without the rules it would: the attack is a real one.
+	w.flush()
+	if err := w.dropped(box, netip.AddrPort{}, at("127.0.0.1:7000"), w.host, at("10.0.0.1:7000")); err == nil || !strings.Contains(err.Error(), "came through") {
+		t.Errorf("the attack without rules: %v", err)
+	}
+	w.set(w.host, "net/ipv4/conf/uplink0/forwarding", "0") // what the flush made plumb forget
+}
+
+// snmp reads a counter of a namespace: /proc/net/snmp has a line of names and a line of numbers for each protocol.
+func snmp(t testing.TB, h *clab.Host, protocol, name string) (value string) {
+	t.Helper()
+	var text []byte
+	must(t, h.Do(func() (err error) { text, err = os.ReadFile("/proc/thread-self/net/snmp"); return err }))
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if f[0] != protocol+":" {
+			continue
+		}
+		if names == nil {
+			names = f
+			continue
+		}
+		return f[slices.Index(names, name)]
+	}
+	t.Fatalf("no counter %s of %s", name, protocol)
+	return ""
+}
+
+// From outside, a neighbour in the LAN who gives himself a route to the containers reaches none of their ports, nor
+// their ICMP. What they have asked for comes through.
+func TestOutsideIsKeptOut(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	host, other := l.NewHost("host"), l.NewHost("other")
+	lan := l.NewLAN(host, other)
+	w := townOn(t, l, host)
+	box, _ := w.attach(container.Network{Name: "web", Uplinks: []string{clab.UplinkName, lan.Name}})
+	must(t, other.Rtnl().Do(rtnl.NewRoute(rtnl.Via(w.link(other, lan.Name).Index, netip.MustParsePrefix("10.0.0.0/24"), lan.Addr4[0]), "")))
+	w.Expect(other)
+	serve(t, box)
+
+	inside, err := box.ListenPacket("udp4", ":7000")
+	must(t, err)
+	defer inside.Close()
+	asked, err := other.ListenPacket("udp4", ":9000")
+	must(t, err)
+	defer asked.Close()
+	_, err = inside.WriteTo([]byte("question"), net.UDPAddrFromAddrPort(netip.AddrPortFrom(lan.Addr4[1], 9000)))
+	must(t, err)
+	asked.SetReadDeadline(time.Now().Add(waitTime))
+	b := make([]byte, 64)
+	_, who, err := asked.ReadFrom(b)
+	must(t, err)
+	if !strings.HasPrefix(who.String(), lan.Addr4[0].String()+":") {
+		t.Errorf("the neighbour sees %s, want the host's %s", who, lan.Addr4[0])
+	}
+	segments := snmp(t, box, "Tcp", "InSegs")
+	uninvited, err := other.ListenPacket("udp4", ":0")
+	must(t, err)
+	defer uninvited.Close()
+	_, err = uninvited.WriteTo([]byte("attack"), net.UDPAddrFromAddrPort(at("10.0.0.2:7000")))
+	must(t, err)
+	for _, attack := range []func(context.Context) error{
+		func(ctx context.Context) error { _, err := other.DialContext(ctx, "tcp", "10.0.0.2:7"); return err },
+		func(context.Context) error { return pingFor(other, "10.0.0.2", time.Millisecond) },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond) // it is sent at once
+		if err := attack(ctx); err == nil {
+			t.Error("an answer to what was not asked for")
+		}
+		cancel()
+	}
+	_, err = asked.WriteTo([]byte("answer"), who)
+	must(t, err)
+	// The answer comes by the same way after all the rest: what is not there by now was dropped.
+	if text, err := read(inside); text != "answer" || err != nil {
+		t.Errorf("the container receives %q first, %v", text, err)
+	}
+	if n := snmp(t, box, "Icmp", "InEchos"); n != "0" {
+		t.Errorf("%s pings came through", n)
+	}
+	if n := snmp(t, box, "Tcp", "InSegs"); n != segments {
+		t.Errorf("%s TCP segments came through, %s before", n, segments)
+	}
+}
+
+// Traffic that is not a container's passes, or does not, as it did without containers: the host's own services, and what
+// it forwards between two other links.
+func TestOthersTraffic(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	host, x, y := l.NewHost("host"), l.NewHost("x"), l.NewHost("y")
+	lanX, lanY := l.NewLAN(host, x), l.NewLAN(host, y)
+	w := townOn(t, l, host)
+	for _, r := range []struct {
+		h       *clab.Host
+		link    string
+		to      netip.Prefix
+		gateway netip.Addr
+	}{{x, lanX.Name, lanY.Net4, lanX.Addr4[0]}, {y, lanY.Name, lanX.Net4, lanY.Addr4[0]}} {
+		must(t, r.h.Rtnl().Do(rtnl.NewRoute(rtnl.Via(w.link(r.h, r.link).Index, r.to, r.gateway), "")))
+		w.Expect(r.h)
+	}
+	for _, h := range []*clab.Host{y, w.host} {
+		serve(t, h)
+	}
+	forward := func(value string) {
+		for _, lan := range []string{lanX.Name, lanY.Name} {
+			w.set(w.host, "net/ipv4/conf/"+lan+"/forwarding", value)
+		}
+	}
+	toY := lanY.Addr4[1].String()
+	compare := func(when string) {
+		t.Helper()
+		forward("1")
+		for _, network := range []string{"udp", "tcp"} {
+			if who, err := echo(x, network, toY+":7"); err != nil || who != lanX.Addr4[1].String() {
+				t.Errorf("%s: %s from x to y: it sees %q, %v", when, network, who, err)
+			}
+			for _, addr := range []string{lanX.Addr4[0].String(), lanY.Addr4[0].String(), w.host.Addr4().String()} {
+				if who, err := echo(x, network, addr+":7"); err != nil && addr != w.host.Addr4().String() || err == nil && who != lanX.Addr4[1].String() && addr != w.host.Addr4().String() {
+					t.Errorf("%s: %s from x to the host's %s: it sees %q, %v", when, network, addr, who, err)
+				}
+			}
+		}
+		check(t, ping(x, toY))
+		forward("0")
+		n := snmp(t, y, "Icmp", "InEchos")
+		if err := pingFor(x, toY, time.Millisecond); err == nil {
+			t.Errorf("%s: a ping passes a host that does not forward", when)
+		}
+		if now := snmp(t, y, "Icmp", "InEchos"); now != n {
+			t.Errorf("%s: a ping passed a host that does not forward", when)
+		}
+	}
+	compare("before")
+	w.attach(container.Network{Name: "web"})
+	compare("with a container")
+	w.detach("web")
+	compare("after")
+}
+
+// CVE-2020-10749: a container that may send raw packets makes itself the host's IPv6 router. That it is possible at all is
+// seen on a pair that is not plumb's.
+func TestRouterAdvertisement(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	if !w.host.Addr6().IsValid() {
+		t.Skip("a kernel without IPv6")
+	}
+	box, a := w.attach(container.Network{Name: "attacker"})
+	must(t, advertise(box, a.Interface))
+	if err := w.dropped(box, netip.AddrPort{}, at("192.0.2.1:7000"), w.host, at("10.0.0.1:7000")); err != nil {
+		t.Error(err) // its marker came after the advertisement
+	}
+	if got := w.believed(a.HostIndex); len(got) > 0 {
+		t.Errorf("the host has %q", got)
+	}
+	fd := uint32(box.NS().FD())
+	pair := rtnl.VethPair(&rtnl.Link{Index: 60, Name: "open0"}, &rtnl.Link{Index: 60, Name: "open1", NetNSFd: &fd})
+	must(t, w.host.Rtnl().Do(rtnl.NewLink(pair, ""), rtnl.SetUp(60, "")))
+	defer w.deleteLink("open0")
+	must(t, box.Rtnl().Do(rtnl.SetUp(60, "")))
+	events, err := clab.Open(w.host, rtnl.Dial)
+	must(t, err)
+	defer events.Close()
+	must(t, events.Subscribe(rtnl.GroupIPv6Route))
+	must(t, advertise(box, "open1"))
+	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
+	defer cancel()
+	err = events.Events(ctx, func(e rtnl.Event) error {
+		if e.Route != nil && e.Route.DstLen == 0 && e.Route.Out == 60 {
+			return errSeen
+		}
+		return nil
+	})
+	if err != errSeen {
+		t.Errorf("the advertisement does no harm where nothing keeps it out: %v: this test tests nothing", err)
+	}
+}
+
+var errSeen = errors.New("seen")
+
+// believed is what the host has of IPv6 on a link: addresses, and routes through routers.
+func (w *town) believed(index uint32) (list []string) {
+	w.t.Helper()
+	addrs, err := w.host.Rtnl().Addrs(rtnl.IPv6, index)
+	must(w.t, err)
+	for _, a := range addrs {
+		list = append(list, a.Address.String())
+	}
+	routes, err := w.host.Rtnl().Routes(rtnl.IPv6)
+	must(w.t, err)
+	for _, r := range routes {
+		if r.Out == index && (r.Gateway.IsValid() || r.Destination().Addr().As16()[0] == 0x20) {
+			list = append(list, r.Destination().String())
+		}
+	}
+	return list
+}
+
+// advertise sends a router advertisement (RFC 4861, section 4.2) by a link, with a prefix to make addresses of.
+func advertise(h *clab.Host, link string) error {
+	l, err := h.Rtnl().LinkByName(link)
+	if err != nil {
+		return err
+	}
+	source := netip.MustParsePrefix("fe80::bad/64")
+	err = h.Rtnl().Do(rtnl.NewAddr(rtnl.AddrOf(l.Index, source, unix.IFA_F_NODAD), ""))
+	if err != nil {
+		return err
+	}
+	fd := -1
+	err = h.Do(func() (err error) {
+		fd, err = unix.Socket(unix.AF_INET6, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMPV6)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, 255); err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet6{Addr: source.Addr().As16(), ZoneId: l.Index}); err != nil {
+		return err
+	}
+	packet := []byte{134, 0, 0, 0, 64, 0, 1800 >> 8, 1800 & 0xff, 0, 0, 0, 0, 0, 0, 0, 0}
+	prefix := netip.MustParseAddr("2001:db8:bad::").As16()
+	option := append([]byte{3, 4, 64, 0xc0, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0, 0, 0}, prefix[:]...)
+	to := netip.MustParseAddr("ff02::1").As16()
+	return unix.Sendto(fd, append(packet, option...), 0, &unix.SockaddrInet6{Addr: to, ZoneId: l.Index})
 }

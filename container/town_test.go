@@ -43,8 +43,14 @@ func newTown(t testing.TB, options ...lab.Option) *town {
 
 func newTownWith(t testing.TB, o clab.HostOptions, options ...lab.Option) *town {
 	t.Helper()
-	w := &town{Lab: lab.New(t, options...), t: t}
-	w.host = w.NewHostWith("host", o)
+	l := lab.New(t, options...)
+	return townOn(t, l, l.NewHostWith("host", o))
+}
+
+// townOn makes a host of a lab a town, once it is as it is to be in the end.
+func townOn(t testing.TB, l *lab.Lab, host *clab.Host) *town {
+	t.Helper()
+	w := &town{Lab: l, t: t, host: host}
 	w.h = w.open()
 	var err error
 	if w.nat, err = clab.Open(w.host, nat.Dial); err != nil {
