@@ -72,6 +72,9 @@ func (c *Conn) isStanding() bool {
 	return c.standing.Load()
 }
 
+// ErrUnconfirmed is in the chain of an attach's error when it may have been carried out nevertheless.
+var ErrUnconfirmed = errors.New("it was acknowledged, and cannot be found")
+
 // attached ends an attach. A first use of nftables loads modules and replays the batch, and some kernels from 6.10 on have
 // acknowledged replays that failed: what made the table is read back.
 func (c *Conn) attached(made bool, l *Lease) error {
@@ -80,7 +83,7 @@ func (c *Conn) attached(made bool, l *Lease) error {
 		return nil
 	}
 	if _, err := c.Lease(l.Addr); err != nil {
-		return fmt.Errorf("read back the lease of %s, which the kernel has acknowledged: %w", l.Addr, err)
+		return fmt.Errorf("read back the lease of %s: %w: %w", l.Addr, ErrUnconfirmed, err)
 	}
 	return nil
 }
