@@ -1,6 +1,9 @@
 package container
 
-import "plumb/rtnl/wire"
+import (
+	"plumb/container/netns"
+	"plumb/rtnl/wire"
+)
 
 // OpenHostOver is OpenHost with other transports in the place of netlink sockets. transport runs on a thread that is in the
 // namespace that the socket is for.
@@ -10,3 +13,6 @@ func OpenHostOver(o HostOptions, transport func(family int) wire.Transport) (*Ho
 
 // HostLink is the name of a container's host end.
 func HostLink(name string) (link, altName string) { return hostLink(name) }
+
+// SetupVeth is SetupVeth on this host.
+func (h *Host) SetupVeth(name string, target *netns.NS) error { return h.setupVeth(name, target) }

@@ -12,6 +12,7 @@ import (
 
 	"plumb/nat"
 	"plumb/rtnl"
+	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -101,11 +102,7 @@ func (a *attacher) take(addr netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	if err := a.host.nat.Attach(lease); err != nil {
-		return err
-	}
-	a.taken(lease)
-	return nil
+	return a.taken(lease, a.host.nat.Attach(lease))
 }
 
 // takeLowest is take with the lowest address that is free.
@@ -115,11 +112,7 @@ func (a *attacher) takeLowest() error {
 	if err != nil {
 		return err
 	}
-	if err := a.host.nat.AttachLowest(lease, low, high); err != nil {
-		return err
-	}
-	a.taken(lease)
-	return nil
+	return a.taken(lease, a.host.nat.AttachLowest(lease, low, high))
 }
 
 // newLease is what table inet plumb is to hold of the container.
@@ -134,10 +127,16 @@ func (a *attacher) newLease(addr netip.Addr) (*nat.Attachment, error) {
 	}, nil
 }
 
-// taken notes the lease that was taken.
-func (a *attacher) taken(lease *nat.Attachment) {
-	a.Addr = netip.PrefixFrom(lease.Addr, a.net.Subnet.Bits())
-	a.lease = lease.Lease
+// taken notes the lease that was taken, or may have been. Of a batch's refusals the first tells what the others follow from.
+func (a *attacher) taken(lease *nat.Attachment, err error) error {
+	if err == nil || errors.Is(err, nat.ErrUnconfirmed) {
+		a.Addr = netip.PrefixFrom(lease.Addr, a.net.Subnet.Bits())
+		a.lease = lease.Lease
+	}
+	if all, ok := err.(wire.Errors); ok {
+		return all[0]
+	}
+	return err
 }
 
 // release takes what the rules know of a container out of the table, and the table with the last one.

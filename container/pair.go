@@ -212,7 +212,7 @@ func (h *Host) waitGone(ctx context.Context, index uint32, most time.Duration) (
 	case errors.Is(err, errGone), errors.Is(err, unix.ENOBUFS): // lost events: the next try will tell
 		return true, nil
 	case ctx.Err() != nil:
-		return false, ctx.Err()
+		return false, context.Cause(ctx)
 	case wait.Err() != nil:
 		return false, nil
 	}
