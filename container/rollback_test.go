@@ -38,27 +38,21 @@ func TestEachMessageRefused(t *testing.T) {
 	box := w.box("box")
 	w.set(box, pingRange, nobody)
 	w.Expect(box)
-	for _, n := range []container.Network{
-		{Name: "web"},
-		{Name: "a-long-name-for-which-there-is-a-further-one", Addr: netip.MustParseAddr("10.0.0.9"), Internal: true},
+	for _, c := range []struct {
+		net    container.Network
+		others bool // another container is there, and the table with it
+	}{
+		{container.Network{Name: "web"}, false},
+		{container.Network{Name: "a-long-name-for-which-there-is-a-further-one", Addr: netip.MustParseAddr("10.0.0.9"), Internal: true}, true},
 	} {
+		if c.others {
+			w.attach(container.Network{Name: "other", Internal: true}) // with the subnet's rules, which stay with the subnet
+		}
 		before := w.picture(w.host, box)
-		for _, others := range []bool{false, true} { // whether another container is there, and the table with it
-			if others {
-				w.attach(container.Network{Name: "other"})
-				before = w.picture(w.host, box)
-			}
-			for number := int64(0); ; number++ {
-				if !w.refuseOne(n, box, number, before) {
-					break
-				}
-				w.refuseFrom(n, box, number, before)
-				if number > 200 || t.Failed() {
-					t.Fatalf("message %d", number)
-				}
-			}
-			if others {
-				w.detach("other")
+		for number := int64(0); w.refuseOne(c.net, box, number, before); number++ {
+			w.refuseFrom(c.net, box, number, before)
+			if number > 200 || t.Failed() {
+				t.Fatalf("message %d", number)
 			}
 		}
 	}
