@@ -1,0 +1,69 @@
+package compare
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"plumb/test/lab"
+)
+
+func TestMain(m *testing.M) { lab.Main(m) }
+
+func check(t testing.TB, err error) {
+	if err != nil {
+		t.Helper()
+		t.Fatal(err)
+	}
+}
+
+// leastRounds is how many rounds a benchmark makes at least, for its medians to mean something. A first call with b.N = 1, by which
+// the testing package finds out how long a round takes, and -benchtime 1x are left at one.
+const leastRounds = 100
+
+func rounds(b *testing.B) int {
+	if b.N == 1 {
+		return 1
+	}
+	return max(b.N, leastRounds)
+}
+
+// A rival is one way of doing the job. It returns how long the job itself took; what it does before and after is its own
+// affair.
+type rival struct {
+	name string
+	do   func() time.Duration
+}
+
+// compare lets the rivals do the job in turn, and reports each one's median in µs, and how many times the first one's
+// it is: the median of the ratios of single rounds, which noise that lasts longer than a round does not reach.
+func compare(b *testing.B, rivals ...rival) {
+	for _, r := range rivals {
+		r.do() // to warm up
+	}
+	times := make([][]float64, len(rivals))
+	ratios := make([][]float64, len(rivals))
+	for round := range rounds(b) {
+		took := make([]float64, len(rivals))
+		for i := range rivals {
+			at := (i + round) % len(rivals) // each goes first as often as the others
+			took[at] = float64(rivals[at].do()) / float64(time.Microsecond)
+		}
+		for i := range rivals {
+			times[i] = append(times[i], took[i])
+			ratios[i] = append(ratios[i], took[i]/took[0])
+		}
+	}
+	b.ReportMetric(0, "ns/op") // it would hold what is not timed
+	for i, r := range rivals {
+		b.ReportMetric(median(times[i]), r.name+"-µs")
+		if i > 0 {
+			b.ReportMetric(median(ratios[i]), r.name+"-x-"+rivals[0].name)
+		}
+	}
+}
+
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/2]
+}
