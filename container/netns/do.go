@@ -102,11 +102,25 @@ func call(fn func() error, r result) (out result) {
 // goHome puts the calling thread back into the namespace home and closes home.
 func goHome(home int) error {
 	err := unix.Setns(home, unix.CLONE_NEWNET)
+	if err != nil && isHere(home) { // it never left: without CAP_SYS_ADMIN there is no way out, and none back
+		err = nil
+	}
 	unix.Close(home)
 	if err != nil {
 		return fmt.Errorf("return to the thread's own network namespace (setns): %w; the thread is given up", err)
 	}
 	return nil
+}
+
+// isHere reports whether the calling thread is in the namespace home.
+func isHere(home int) bool {
+	here, err := openCurrent()
+	if err != nil {
+		return false
+	}
+	defer unix.Close(here)
+	var a, b unix.Stat_t
+	return unix.Fstat(here, &a) == nil && unix.Fstat(home, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
 }
 
 // openCurrent opens the calling thread's namespace. The file is asked for every time: remembering it would be wrong for
