@@ -166,3 +166,16 @@ func ignore(reached unix.Errno, err error) error {
 	}
 	return err
 }
+
+// explained is an error that says all there is to say, of which errors.Is(err, errno) is true.
+func explained(errno unix.Errno, format string, args ...any) error {
+	return &explainedError{fmt.Sprintf(format, args...), errno}
+}
+
+type explainedError struct {
+	text  string
+	errno unix.Errno
+}
+
+func (e *explainedError) Error() string { return e.text }
+func (e *explainedError) Unwrap() error { return e.errno }

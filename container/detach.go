@@ -45,7 +45,11 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 func (h *Host) releaseAll(name, link string) (found bool, err error) {
 	leases, err := h.nat.Leases()
 	if err != nil {
-		return false, fmt.Errorf("read the leases: %w", err)
+		err = fmt.Errorf("read the leases: %w", err)
+		if errors.Is(err, unix.EPERM) {
+			err = fmt.Errorf("%w: %s", err, needNetAdmin)
+		}
+		return false, err
 	}
 	var errs []error
 	for i := range leases {

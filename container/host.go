@@ -48,6 +48,11 @@ func (h *Host) open(o HostOptions) (*Host, error) {
 			return nil, fmt.Errorf("open the host's network namespace: %w", err)
 		}
 		h.ns, h.own = ns, true
+		err = h.dial() // without a setns, which would need CAP_SYS_ADMIN
+		if err != nil {
+			return nil, errors.Join(err, h.Close())
+		}
+		return h, nil
 	}
 	if err := h.ns.Do(h.dial); err != nil {
 		return nil, errors.Join(err, h.Close())

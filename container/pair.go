@@ -37,7 +37,7 @@ func (a *attacher) makePair(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("the name %s comes and goes all the time: take another name: %w", a.HostLink, unix.EEXIST)
+	return explained(unix.EEXIST, "the name %s comes and goes all the time: take another name", a.HostLink)
 }
 
 // taken says whether a creation was refused for a name or an index: an index that is taken was EEXIST up to Linux 6.5 and is
@@ -126,7 +126,7 @@ func (a *attacher) makeRoom(ctx context.Context, refused *wire.Error) error {
 	case err != nil:
 		return fmt.Errorf("%w: look who has the name: %w", refused, err)
 	case link.Group != LinkGroup:
-		return fmt.Errorf("the host has a link %s, which is not plumb's: take another name, or remove it: %w", a.HostLink, unix.EEXIST)
+		return explained(unix.EEXIST, "the host has a link %s, which is not plumb's: take another name, or remove it", a.HostLink)
 	case dying(link):
 		return a.host.remove(link.Index, link.Name)
 	}
@@ -142,16 +142,16 @@ func (a *attacher) makeRoom(ctx context.Context, refused *wire.Error) error {
 	}
 	id, _ := identityOf(link)
 	if id.name != a.Name {
-		return fmt.Errorf("the link %s, as it would be called, is of container %s: take another name: %w", a.HostLink, id.name, unix.EEXIST)
+		return explained(unix.EEXIST, "the link %s, as it would be called, is of container %s: take another name", a.HostLink, id.name)
 	}
-	return fmt.Errorf("a container %s is attached already, with %s: detach it first, or take another name: %w", id.name, id.addr.Addr(), unix.EEXIST)
+	return explained(unix.EEXIST, "a container %s is attached already, with %s: detach it first, or take another name", id.name, id.addr.Addr())
 }
 
 // makeRoomInside chooses other indexes, where those were taken, or says that the container's link is there already.
 func (a *attacher) makeRoomInside() error {
 	_, err := a.inside.LinkByName(a.Interface)
 	if err == nil {
-		return fmt.Errorf("the namespace already has a link %s: give another name with --ifname, or detach what it belongs to: %w", a.Interface, unix.EEXIST)
+		return explained(unix.EEXIST, "the namespace already has a link %s: give another name with --ifname, or detach what it belongs to", a.Interface)
 	}
 	if !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("look into the container's network namespace: %w", err)

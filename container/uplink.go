@@ -26,7 +26,7 @@ func (h *Host) findUplinks(n Network, routes []rtnl.Route) ([]uplink, error) {
 	for _, name := range n.Uplinks {
 		link, err := h.rtnl.LinkByName(name)
 		if errors.Is(err, unix.ENODEV) {
-			return nil, fmt.Errorf("uplink %s: the host has no such link: name another one with --uplink: %w", name, unix.ENODEV)
+			return nil, explained(unix.ENODEV, "uplink %s: the host has no such link: name another one with --uplink", name)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("uplink %s: %w", name, err)

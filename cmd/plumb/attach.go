@@ -34,7 +34,7 @@ func attachCommand() command {
 		n.network.Name = words[0]
 		a, err := n.attach(*pid, *path)
 		if err != nil {
-			return fmt.Errorf("%s: %w", n.network.Name, err)
+			return &onError{n.network.Name, err}
 		}
 		fmt.Printf("%s %s %s via %s (%s)\n", a.Name, a.Interface, a.Addr, a.Gateway, a.HostLink)
 		return nil
@@ -65,5 +65,9 @@ func openTarget(pid int, path string) (*netns.NS, error) {
 		}
 		return ns, err
 	}
-	return netns.FromPID(pid)
+	ns, err := netns.FromPID(pid)
+	if os.IsPermission(err) {
+		return nil, fmt.Errorf("%w: run plumb as root, or as a normal user in the user namespace of process %d", err, pid)
+	}
+	return ns, err
 }

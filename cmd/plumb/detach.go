@@ -29,7 +29,7 @@ func detachCommand() command {
 		for _, name := range names {
 			found, err := host.Detach(name)
 			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
+				return &onError{name, err}
 			}
 			if !found {
 				fmt.Fprintf(os.Stderr, "plumb: note: nothing named %s is attached\n", name)

@@ -87,6 +87,15 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
+// An onError is about one of the things that a command was given by name: "plumb: attach web: ...".
+type onError struct {
+	name string
+	err  error
+}
+
+func (e *onError) Error() string { return e.name + ": " + e.err.Error() }
+func (e *onError) Unwrap() error { return e.err }
+
 // status prints what went wrong, if anything did, and returns the exit status that says so.
 func (c command) status(err error) int {
 	if err == nil {
@@ -111,6 +120,10 @@ func (c command) status(err error) int {
 			return status
 		}
 	}
-	fmt.Fprintf(os.Stderr, "plumb: %s: %v\n", c.name, err)
+	what := c.name
+	if on := (*onError)(nil); errors.As(err, &on) {
+		what, err = what+" "+on.name, on.err
+	}
+	fmt.Fprintf(os.Stderr, "plumb: %s: %v\n", what, err)
 	return status
 }

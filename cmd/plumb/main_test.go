@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,10 @@ import (
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "plumb" {
 		main()
+	}
+	if words, ok := os.LookupEnv(launchEnv); ok && strings.HasSuffix(os.Args[0], "-launcher") {
+		fmt.Fprintln(os.Stderr, launch(words))
+		os.Exit(120)
 	}
 	lab.Main(m)
 }
@@ -59,6 +64,7 @@ func (s *site) run(args ...string) result {
 func (s *site) runProgram(path string, args ...string) result {
 	s.t.Helper()
 	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := s.host.Do(cmd.Start); err != nil {
