@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container/lab"
+	"plumb/container/netns"
+	"plumb/test/kernels"
+)
+
+// runTime is how long a program may take. It is emulated, and two machines share a processor.
+const runTime = 30 * time.Second
+
+// A machine is what the steps have made so far.
+type machine struct {
+	places []place // the machine's own namespace comes first
+	seen   []look
+}
+
+// A place is a network namespace with a name.
+type place struct {
+	name string
+	ns   *netns.NS
+}
+
+// A look is what there was in a place.
+type look struct {
+	place place
+	state lab.State
+}
+
+func (m *machine) take(step kernels.Step, result *kernels.Result) (err error) {
+	switch step.Do {
+	case kernels.DoLoad:
+		for _, name := range step.Args {
+			if err := load(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	case kernels.DoLab:
+		return m.addLab()
+	case kernels.DoNetns:
+		return m.addNetns(step.Args[0])
+	case kernels.DoLook:
+		m.seen, err = m.look(step.Args)
+		return err
+	case kernels.DoRun:
+		err := m.run(step, result)
+		if err == nil && step.Compare {
+			result.Left, err = m.left()
+		}
+		return err
+	}
+	return fmt.Errorf("%q is no step", step.Do)
+}
+
+// load loads a module, compressed or not (finit_module(2)).
+func load(name string) error {
+	files, err := filepath.Glob("/modules/" + name + ".ko*")
+	if err != nil || len(files) == 0 {
+		return err // built in
+	}
+	f, err := os.Open(files[0])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	flags := 0
+	if filepath.Ext(files[0]) != ".ko" {
+		flags = unix.MODULE_INIT_COMPRESSED_FILE
+	}
+	if err := unix.FinitModule(int(f.Fd()), "", flags); err != nil && err != unix.EEXIST {
+		return fmt.Errorf("load module %s: %w", name, err)
+	}
+	return nil
+}
+
+func (m *machine) addLab() error {
+	l, err := lab.New(context.Background(), lab.Options{})
+	if err != nil {
+		return err
+	}
+	h, err := l.AddHost(context.Background(), kernels.LabHost, lab.HostOptions{})
+	if err != nil {
+		return err
+	}
+	m.places = append(m.places, place{kernels.LabHost, h.NS()})
+	return nil
+}
+
+// addNetns shows a new namespace as ip-netns(8) does.
+func (m *machine) addNetns(name string) error {
+	ns, err := netns.New()
+	if err != nil {
+		return err
+	}
+	path := "/run/netns/" + name
+	if err := os.WriteFile(path, nil, 0o444); err != nil {
+		return err
+	}
+	if err := unix.Mount("/proc/self/fd/"+strconv.Itoa(ns.FD()), path, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount the namespace on %s: %w", path, err)
+	}
+	m.places = append(m.places, place{name, ns})
+	return nil
+}
+
+// run runs a program to its end.
+func (m *machine) run(step kernels.Step, result *kernels.Result) error {
+	ctx, cancel := context.WithTimeout(context.Background(), runTime)
+	defer cancel()
+	var stdout, stderr strings.Builder
+	cmd := exec.CommandContext(ctx, step.Args[0], step.Args[1:]...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	ns, err := m.namespace(step.In)
+	if err != nil {
+		return err
+	}
+	if err := ns.Do(cmd.Start); err != nil { // a process has the namespace of the thread that clones it
+		return err
+	}
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = nil
+	}
+	result.Status, result.Stdout, result.Stderr = cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
+	return errors.Join(err, ctx.Err())
+}
+
+func (m *machine) namespace(name string) (*netns.NS, error) {
+	for _, p := range m.places {
+		if p.name == name {
+			return p.ns, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no namespace %q", name)
+}
+
+// look looks at some places, or all.
+func (m *machine) look(names []string) ([]look, error) {
+	var list []look
+	for i, p := range m.places {
+		if len(names) > 0 && !slices.Contains(names, p.name) {
+			continue
+		}
+		snapshot := lab.SnapshotNamespace
+		if i == 0 {
+			snapshot = lab.Snapshot // with the mounts
+		}
+		state, err := snapshot(p.ns)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, look{p, state})
+	}
+	return list, nil
+}
+
+// left is what has changed since the last look, and what processes there are that should not be.
+func (m *machine) left() ([]string, error) {
+	var names []string
+	for _, was := range m.seen {
+		names = append(names, was.place.name)
+	}
+	now, err := m.look(names)
+	if err != nil {
+		return nil, err
+	}
+	left, err := processes()
+	for i, was := range m.seen {
+		for _, line := range lab.Diff(was.state, now[i].state) {
+			left = append(left, was.place.name+": "+line)
+		}
+	}
+	return left, err
+}
+
+// processes are those that are neither this one nor the kernel's own, whose parent is kthreadd, process 2 (proc_pid_stat(5)).
+func processes() ([]string, error) {
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, dir := range dirs {
+		text, err := os.ReadFile(dir + "/stat")
+		if err != nil {
+			continue // it has ended
+		}
+		name, rest, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(rest)
+		if pid := filepath.Base(dir); pid == "1" || pid == "2" || len(fields) < 2 || fields[1] == "2" {
+			continue
+		}
+		list = append(list, ": process "+name+") is there, in state "+fields[0])
+	}
+	return list, nil
+}
