@@ -114,6 +114,10 @@ func launch(words string) error {
 			err = readOnlySys()
 		case "no-nftables":
 			err = refuseNetfilter()
+		default:
+			if dir, ok := strings.CutPrefix(word, "chroot="); ok {
+				return enterChroot(dir)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", word, err)
@@ -121,6 +125,14 @@ func launch(words string) error {
 	}
 	os.Unsetenv(launchEnv)
 	return execFD(exe, os.Args[1:])
+}
+
+// enterChroot runs the plumb that is in a directory, with that as its root.
+func enterChroot(dir string) error {
+	if err := errors.Join(unix.Chroot(dir), unix.Chdir("/")); err != nil {
+		return err
+	}
+	return unix.Exec("/plumb", os.Args[1:], nil)
 }
 
 // execFD is execveat(2) of a file that is open: nobody may not look into the directory that it is in.
