@@ -101,7 +101,7 @@ func benchmarkAttach(b *testing.B, how string) {
 	processes := newNursery(b, path)
 	f := startFloor(b, l.NewHost("floor"), path, how)
 	p := startPlumb(b, l, path)
-	compare(b,
+	compare(b, 100,
 		rival{"floor", func() time.Duration { return f.make(processes.pid()) }},
 		rival{"plumb", func() time.Duration { return p.make(processes.pid()) }},
 	)

@@ -17,15 +17,13 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// leastRounds is how many rounds a benchmark makes at least, for its medians to mean something. A first call with b.N = 1, by which
-// the testing package finds out how long a round takes, and -benchtime 1x are left at one.
-const leastRounds = 100
-
-func rounds(b *testing.B) int {
+// rounds is how many rounds a benchmark makes: least, for its medians to mean something, or as many more as it is told to. A first
+// call with b.N = 1, by which the testing package finds out how long a round takes, and -benchtime 1x are left at one.
+func rounds(b *testing.B, least int) int {
 	if b.N == 1 {
 		return 1
 	}
-	return max(b.N, leastRounds)
+	return max(b.N, least)
 }
 
 // A rival is one way of doing the job. It returns how long the job itself took; what it does before and after is its own
@@ -37,13 +35,13 @@ type rival struct {
 
 // compare lets the rivals do the job in turn, and reports each one's median in µs, and how many times the first one's
 // it is: the median of the ratios of single rounds, which noise that lasts longer than a round does not reach.
-func compare(b *testing.B, rivals ...rival) {
+func compare(b *testing.B, least int, rivals ...rival) {
 	for _, r := range rivals {
 		r.do() // to warm up
 	}
 	times := make([][]float64, len(rivals))
 	ratios := make([][]float64, len(rivals))
-	for round := range rounds(b) {
+	for round := range rounds(b, least) {
 		took := make([]float64, len(rivals))
 		for i := range rivals {
 			at := (i + round) % len(rivals) // each goes first as often as the others
