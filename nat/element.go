@@ -32,7 +32,8 @@ type Element struct {
 	Expiration  uint64 // until the timeout, milliseconds; the kernel's
 	UserData    UserData
 	Object      string // of a map to objects
-	Expressions []Expr
+	Expression  *Expr  // the only one, where there is one
+	Expressions []Expr // where there are more
 	Unknown     []wire.Attr
 }
 
@@ -62,6 +63,7 @@ var elementTable = wire.Table[*Element]{
 	wire.BE64(unix.NFTA_SET_ELEM_EXPIRATION, "NFTA_SET_ELEM_EXPIRATION", func(e *Element) *uint64 { return &e.Expiration }),
 	wire.Bytes(unix.NFTA_SET_ELEM_USERDATA, "NFTA_SET_ELEM_USERDATA", func(e *Element) *UserData { return &e.UserData }),
 	wire.String(unix.NFTA_SET_ELEM_OBJREF, "NFTA_SET_ELEM_OBJREF", func(e *Element) *string { return &e.Object }),
+	wire.Nest(unix.NFTA_SET_ELEM_EXPR, "NFTA_SET_ELEM_EXPR", func(e *Element) **Expr { return &e.Expression }, &exprTable),
 	wire.List(nftaSetElemExpressions, "NFTA_SET_ELEM_EXPRESSIONS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
 		func(e *Element) *[]Expr { return &e.Expressions }, &exprTable),
 	wire.Unknown(func(e *Element) *[]wire.Attr { return &e.Unknown }),
@@ -97,6 +99,11 @@ func NewElements(l *ElementList, flags netlink.HeaderFlags) wire.Request {
 
 // DelElements removes elements, by their keys. It is ENOENT when one of them is not there.
 func DelElements(l *ElementList) wire.Request { return delSetElem.New(0, l, "remove from set "+l.Set) }
+
+// GetElements asks for the elements of l, by their keys, or, as a dump, for all of a set.
+func GetElements(l *ElementList) wire.Request {
+	return getSetElem.New(0, l, "get elements of set "+l.Set)
+}
 
 // Element returns the element of a set that has e's key; the error is unix.ENOENT where there is none.
 func (c *Conn) Element(family Family, table, set string, e Element) (*Element, error) {

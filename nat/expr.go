@@ -31,6 +31,7 @@ var exprKinds = wire.Kinds{
 	"ct":        wire.KindOf(&ctTable),
 	"fib":       wire.KindOf(&fibTable),
 	"immediate": wire.KindOf(&immediateTable),
+	"last":      wire.KindOf(&lastTable),
 	"limit":     wire.KindOf(&limitTable),
 	"log":       wire.KindOf(&logTable),
 	"lookup":    wire.KindOf(&lookupTable),
@@ -70,6 +71,8 @@ func exprName(data any) string {
 		return "fib"
 	case *Immediate:
 		return "immediate"
+	case *Last:
+		return "last"
 	case *Limit:
 		return "limit"
 	case *Log:

@@ -78,3 +78,16 @@ var limitTable = wire.Table[*Limit]{
 	wire.BE32(unix.NFTA_LIMIT_FLAGS, "NFTA_LIMIT_FLAGS", func(l *Limit) *LimitFlags { return &l.Flags }),
 	wire.Unknown(func(l *Limit) *[]wire.Attr { return &l.Unknown }),
 }
+
+// A Last remembers when a packet has last come by: enum nft_last_attributes.
+type Last struct {
+	Set     uint32 // 1: one has
+	Msecs   uint64 // ago, milliseconds
+	Unknown []wire.Attr
+}
+
+var lastTable = wire.Table[*Last]{
+	wire.BE32(1, "NFTA_LAST_SET", func(l *Last) *uint32 { return &l.Set }),
+	wire.BE64(2, "NFTA_LAST_MSECS", func(l *Last) *uint64 { return &l.Msecs }),
+	wire.Unknown(func(l *Last) *[]wire.Attr { return &l.Unknown }),
+}

@@ -16,48 +16,17 @@ var Protocol = &wire.Protocol{Name: "NETLINK_NETFILTER", Family: unix.NETLINK_NE
 const subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
 
 // lookup finds a message type. What makes, asks for and removes a thing has one body.
-func lookup(typ uint16) (wire.Info, bool) {
-	switch typ {
-	case batchBegin.Type:
-		return batchBegin.Info(), true
-	case batchEnd.Type:
-		return batchEnd.Info(), true
-	case newTable.Type:
-		return newTable.Info(), true
-	case getTable.Type:
-		return getTable.Info(), true
-	case delTable.Type:
-		return delTable.Info(), true
-	case newChain.Type:
-		return newChain.Info(), true
-	case getChain.Type:
-		return getChain.Info(), true
-	case delChain.Type:
-		return delChain.Info(), true
-	case newRule.Type:
-		return newRule.Info(), true
-	case getRule.Type:
-		return getRule.Info(), true
-	case delRule.Type:
-		return delRule.Info(), true
-	case newSet.Type:
-		return newSet.Info(), true
-	case getSet.Type:
-		return getSet.Info(), true
-	case delSet.Type:
-		return delSet.Info(), true
-	case newSetElem.Type:
-		return newSetElem.Info(), true
-	case getSetElem.Type:
-		return getSetElem.Info(), true
-	case delSetElem.Type:
-		return delSetElem.Info(), true
-	case newGen.Type:
-		return newGen.Info(), true
-	case getGen.Type:
-		return getGen.Info(), true
-	}
-	return wire.Info{}, false
+func lookup(typ uint16) *wire.Info {
+	return wire.Find(typ,
+		batchBegin.Info(), batchEnd.Info(), newGen.Info(), getGen.Info(),
+		newTable.Info(), getTable.Info(), delTable.Info(),
+		newChain.Info(), getChain.Info(), delChain.Info(),
+		newRule.Info(), getRule.Info(), delRule.Info(),
+		newSet.Info(), getSet.Info(), delSet.Info(),
+		newSetElem.Info(), getSetElem.Info(), delSetElem.Info(),
+		newObject.Info(), getObject.Info(), delObject.Info(),
+		newFlowtable.Info(), getFlowtable.Info(), delFlowtable.Info(),
+	)
 }
 
 // A Family is the protocol family of a table and of what is in it: NFPROTO_* of linux/netfilter.h.

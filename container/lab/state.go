@@ -8,8 +8,11 @@ import (
 	"strings"
 
 	"plumb/container/netns"
+	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // A State is what a namespace, or the process, held at one moment. Diff compares two; nothing else can be done with one.
@@ -54,8 +57,7 @@ func SnapshotNamespace(ns *netns.NS) (State, error) {
 }
 
 func (s *State) readNamespace(ns *netns.NS) (err error) {
-	var routes *rtnl.Conn
-	var filter *wire.Conn
+	var routes, filter *wire.Conn
 	defer func() {
 		// The sockets come last, without our own two; threads after all else, as one that is given up takes a moment to end.
 		if routes != nil {
@@ -69,21 +71,19 @@ func (s *State) readNamespace(ns *netns.NS) (err error) {
 		}
 	}()
 	err = ns.Do(func() (err error) {
-		if routes, err = rtnl.Dial(wire.Config{}); err != nil {
+		if routes, err = wire.Dial(wire.Config{Protocol: rtnl.Protocol}); err != nil {
 			return err
 		}
-		if filter, err = dialNetfilter(); err != nil {
+		filter, err = wire.Dial(wire.Config{Protocol: nat.Protocol})
+		if err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) { // a kernel without nfnetlink
 			return err
 		}
 		return s.readSysctls()
 	})
-	if err == nil {
-		err = s.readRoutes(routes)
+	if err != nil {
+		return err
 	}
-	if err == nil && filter != nil {
-		err = s.readRuleset(filter)
-	}
-	return err
+	return s.readKernel(routes, filter)
 }
 
 func (s *State) add(kind, name string, props ...prop) {
@@ -167,6 +167,9 @@ func (t thing) value(name string) string {
 	return ""
 }
 
+// isZero tells a number that is 0, as tables show it.
+func isZero(s string) bool { return s == "0" || s == "0x0" }
+
 func orNone(s string) string {
 	if s == "" {
 		return "none"
@@ -178,7 +181,7 @@ func orNone(s string) string {
 func (t thing) summary() string {
 	var words []string
 	for _, p := range t.props {
-		if p.value != "" && len(words) < summaryProps {
+		if p.value != "" && !isZero(p.value) && len(words) < summaryProps {
 			words = append(words, p.name+" "+p.value)
 		}
 	}

@@ -166,12 +166,7 @@ func play(t *testing.T, tracer wire.Tracer) {
 		}, nil),
 		answered(t, 7, answer{Msg: "a warning"}),
 	}
-	protocol := &wire.Protocol{Name: "NETLINK_TEST", Lookup: func(typ uint16) (wire.Info, bool) {
-		if m[typ] == nil {
-			return wire.Info{}, false
-		}
-		return m[typ].Info(), true
-	}}
+	protocol := &wire.Protocol{Name: "NETLINK_TEST", Lookup: func(typ uint16) *wire.Info { return m[typ].Info() }}
 	c, err := wire.Dial(wire.Config{Protocol: protocol, Namespace: "host", Tracer: tracer, Transport: &kernel{script: script}})
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +270,7 @@ func FuzzText(f *testing.F) {
 	f.Add(encode(f, m[16], 5, &link{Name: "lo", Info: &info{"veth"}, Stats: []byte{1}}, 1), 24)
 	f.Add(answered(f, 1, answer{Errno: -22, Msg: "no"}), 0)
 	f.Add([]byte("no message"), 20)
-	protocol := &wire.Protocol{Lookup: func(typ uint16) (wire.Info, bool) { return m[16].Info(), typ == 16 }}
+	protocol := &wire.Protocol{Lookup: func(typ uint16) *wire.Info { return wire.Find(typ, m[16].Info()) }}
 	f.Fuzz(func(t *testing.T, b []byte, offset int) {
 		var w bytes.Buffer
 		for _, tracer := range []wire.Tracer{Text(&w, Options{}), Short(&w, Options{})} {

@@ -46,8 +46,20 @@ func Dump[T any](c *Conn, r Request, m *Message[T]) ([]T, error) {
 	return list, nil
 }
 
+// Show is Dump for one who does not know the answers' Go type: it returns the fields and attributes of every message of
+// the type want, as its table shows them. What a table does not know is shown as hexadecimal.
+func (c *Conn) Show(r Request, want uint16) ([][]Node, error) {
+	info := c.config.Protocol.Info(want)
+	var list [][]Node
+	err := c.dump(r, info, func() { list = nil }, func(body []byte) error {
+		list = append(list, info.show(body))
+		return nil
+	})
+	return list, err
+}
+
 // dump queries until a dump is whole, and calls begin before each try.
-func (c *Conn) dump(r Request, want Info, begin func(), each func(body []byte) error) error {
+func (c *Conn) dump(r Request, want *Info, begin func(), each func(body []byte) error) error {
 	r.Flags |= netlink.Dump
 	var err error
 	for range dumpTries {
@@ -62,7 +74,7 @@ func (c *Conn) dump(r Request, want Info, begin func(), each func(body []byte) e
 
 // query sends r and calls each with the body of every message of the type wanted that answers it, up to the end of the
 // dump or the one answer.
-func (c *Conn) query(r Request, want Info, each func(body []byte) error) error {
+func (c *Conn) query(r Request, want *Info, each func(body []byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	requests := []Request{r}
@@ -92,7 +104,7 @@ func (c *Conn) query(r Request, want Info, each func(body []byte) error) error {
 // An answer reads the messages that answer a query. It reads on after an error, to the end, so that nothing is left in
 // the socket for the next query to find.
 type answer struct {
-	want  Info
+	want  *Info
 	each  func(body []byte) error
 	dump  bool
 	err   *Error // the first

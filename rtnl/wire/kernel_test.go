@@ -42,8 +42,8 @@ func inFreshNamespace(t testing.TB, f func() error) {
 var errNoNamespace = errors.New("a fresh network namespace cannot be had (it needs root)")
 
 // rtnetlink, as far as these tests go: pairs of links, the name of the one being that of the other and an x.
-var linkProtocol = &Protocol{Name: "NETLINK_ROUTE", Family: unix.NETLINK_ROUTE, Lookup: func(typ uint16) (Info, bool) {
-	return newBenchLink.Info(), typ == newBenchLink.Type
+var linkProtocol = &Protocol{Name: "NETLINK_ROUTE", Family: unix.NETLINK_ROUTE, Lookup: func(typ uint16) *Info {
+	return Find(typ, newBenchLink.Info())
 }}
 
 var (

@@ -23,6 +23,7 @@ type Request struct {
 
 	body  *rows
 	value unsafe.Pointer // to the struct that body describes
+	raw   []byte         // a body that is encoded already
 }
 
 // New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
@@ -33,40 +34,49 @@ func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Reques
 	}
 }
 
-// Info is what a trace needs to know of a message type.
+// Info is what a trace needs to know of a message type: a Message without its Go type.
 type Info struct {
 	Type uint16
 	Name string
-	Body Codec // nil where the body is not known
+	body *rows // nil where it is not known
 }
 
-// Info returns what a trace needs to know of m.
-func (m *Message[T]) Info() Info { return Info{m.Type, m.Name, of(m.Body)} }
+// Info returns what a trace needs to know of m. It is m itself, whose fields are these, whatever T is.
+func (m *Message[T]) Info() *Info { return (*Info)(unsafe.Pointer(m)) }
+
+// Find finds a message type by its number, for a Protocol's Lookup; nil where there is none.
+func Find(typ uint16, all ...*Info) *Info {
+	for _, i := range all {
+		if i.Type == typ {
+			return i
+		}
+	}
+	return nil
+}
 
 // A Protocol is a netlink family and its message types.
 type Protocol struct {
 	Name   string // NETLINK_ROUTE
 	Family int    // unix.NETLINK_ROUTE
-	// Lookup finds a message type.
-	Lookup func(typ uint16) (info Info, known bool)
+	// Lookup finds a message type, or returns nil.
+	Lookup func(typ uint16) *Info
 }
 
 // Info finds a message type of p, or one of netlink's own. One that is not known is named by its number.
-func (p *Protocol) Info(typ uint16) Info {
-	switch netlink.HeaderType(typ) {
-	case netlink.Noop:
-		return Info{Name: "NLMSG_NOOP"}
-	case netlink.Error:
-		return Info{Name: "NLMSG_ERROR"}
-	case netlink.Done:
-		return Info{Name: "NLMSG_DONE"}
-	case netlink.Overrun:
-		return Info{Name: "NLMSG_OVERRUN"}
+func (p *Protocol) Info(typ uint16) *Info {
+	own := []string{netlink.Noop: "NLMSG_NOOP", netlink.Error: "NLMSG_ERROR", netlink.Done: "NLMSG_DONE", netlink.Overrun: "NLMSG_OVERRUN"}
+	if int(typ) < len(own) && own[typ] != "" {
+		return &Info{Type: typ, Name: own[typ]}
 	}
-	if info, ok := p.Lookup(typ); ok {
+	if info := p.Lookup(typ); info != nil {
 		return info
 	}
-	return Info{Name: "message " + strconv.Itoa(int(typ))}
+	return &Info{Type: typ, Name: "message " + strconv.Itoa(int(typ))}
+}
+
+// Request makes a request of a type of p, with a body that is encoded already. NLM_F_REQUEST is always set.
+func (p *Protocol) Request(typ uint16, body []byte, purpose string) Request {
+	return Request{Type: netlink.HeaderType(typ), Flags: netlink.Request, Name: p.Info(typ).Name, Purpose: purpose, raw: body}
 }
 
 // headerSize is the size of struct nlmsghdr, linux/netlink.h.
@@ -79,6 +89,7 @@ func (r *Request) appendTo(e *Encoder, seq uint32) {
 	if r.body != nil {
 		r.body.encode(e, r.value)
 	}
+	copy(e.grow(len(r.raw)), r.raw)
 	n := len(e.b) - start
 	h := e.b[start:]
 	native.PutUint32(h[0:], uint32(n))

@@ -59,13 +59,8 @@ var (
 	getThing = &Message[thing]{0x22, "TEST_GETTHING", &thingTable}
 )
 
-var testProtocol = &Protocol{Name: "NETLINK_TEST", Lookup: func(typ uint16) (Info, bool) {
-	for _, m := range []*Message[thing]{newThing, getThing} {
-		if m.Type == typ {
-			return m.Info(), true
-		}
-	}
-	return Info{}, false
+var testProtocol = &Protocol{Name: "NETLINK_TEST", Lookup: func(typ uint16) *Info {
+	return Find(typ, newThing.Info(), getThing.Info())
 }}
 
 // create is a request that asks for an answer.

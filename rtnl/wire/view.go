@@ -32,12 +32,21 @@ func (p *Protocol) View(b []byte) (View, error) {
 	switch {
 	case h.Type == netlink.Error || h.Type == netlink.Done:
 		v.Nodes = p.viewAnswer(h, body)
-	case info.Body != nil:
-		v.Nodes = info.Body.Show(body)
-	case len(body) > 0:
-		v.Nodes = []Node{{Name: "body", Value: hex(body), Length: len(body)}}
+	default:
+		v.Nodes = info.show(body)
 	}
 	return v, nil
+}
+
+// show is what a body says, or its bytes where its type is not known.
+func (i *Info) show(body []byte) []Node {
+	switch {
+	case i.body != nil:
+		return i.body.Show(body)
+	case len(body) > 0:
+		return []Node{{Name: "body", Value: hex(body), Length: len(body)}}
+	}
+	return nil
 }
 
 // viewAnswer takes the body of an NLMSG_ERROR or NLMSG_DONE apart.

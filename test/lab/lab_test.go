@@ -81,7 +81,7 @@ func TestResidueFails(t *testing.T) {
 		leave func(t testing.TB, h *clab.Host) error
 		want  string
 	}{
-		{"address", func(_ testing.TB, h *clab.Host) error { return h.Rtnl().Do(addr) }, "address 10.0.0.1/24 dev uplink0: left behind"},
+		{"address", func(_ testing.TB, h *clab.Host) error { return h.Rtnl().Do(addr) }, "address 10.0.0.1/24 local 10.0.0.1 dev uplink0: left behind"},
 		{"sysctl", func(_ testing.TB, h *clab.Host) error {
 			return h.NS().WriteSysctl("net.ipv4.ip_forward", "1")
 		}, "sysctl net/ipv4/ip_forward: value is 1, was 0"},
