@@ -88,8 +88,19 @@ func explain(err error) error {
 	return err
 }
 
+// explain does the same for a request outside of a batch. That is EINVAL for a subsystem that is not there (nfnetlink_rcv_msg), and for
+// much else; but then so is the question for the generation id, which every nftables answers.
+func (c *Conn) explain(err error) error {
+	if errors.Is(err, unix.EINVAL) {
+		if _, genErr := c.askGen(); errors.Is(genErr, unix.EINVAL) {
+			return fmt.Errorf("%w (%w)", ErrUnsupported, err)
+		}
+	}
+	return explain(err)
+}
+
 // dump lists what answers r.
 func dump[T any](c *Conn, r wire.Request, m *wire.Message[T]) ([]T, error) {
 	list, err := wire.Dump(c.wire, r, m)
-	return list, explain(err)
+	return list, c.explain(err)
 }

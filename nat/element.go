@@ -111,7 +111,7 @@ func (c *Conn) Element(family Family, table, set string, e Element) (*Element, e
 	r := getSetElem.New(0, l, "get an element of set "+set)
 	got, err := wire.Get(c.wire, r, &newSetElem)
 	if err != nil {
-		return nil, explain(err)
+		return nil, c.explain(err)
 	}
 	if len(got.Elements) == 0 {
 		return nil, fmt.Errorf("%s: %w", r.Purpose, unix.ENOENT)

@@ -35,9 +35,13 @@ var (
 
 // GenID returns the generation id of the namespace's ruleset.
 func (c *Conn) GenID() (uint32, error) {
-	g, err := wire.Get(c.wire, getGen.New(0, &Generation{}, "get the generation id"), &newGen)
+	g, err := c.askGen()
 	if err != nil {
-		return 0, explain(err)
+		return 0, c.explain(err)
 	}
 	return g.ID, nil
+}
+
+func (c *Conn) askGen() (*Generation, error) {
+	return wire.Get(c.wire, getGen.New(0, &Generation{}, "get the generation id"), &newGen)
 }

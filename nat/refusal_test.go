@@ -51,6 +51,37 @@ func TestKernelWithoutNftables(t *testing.T) {
 	}
 }
 
+func TestQuestionsToKernelWithoutNftables(t *testing.T) {
+	t.Parallel()
+	c, err := Dial(wire.Config{Transport: &refuser{errno: unix.EINVAL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Table(NFPROTO_INET, "x")
+	if !errors.Is(err, ErrUnsupported) || !errors.Is(err, unix.EINVAL) {
+		t.Errorf("a question for a table says %v", err)
+	}
+	if _, err = c.Tables(NFPROTO_INET); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a dump says %v", err)
+	}
+	if _, err = c.GenID(); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a question for the generation says %v", err)
+	}
+}
+
+// What a kernel with nftables does not like stays what it is.
+func TestInvalidQuestion(t *testing.T) {
+	t.Parallel()
+	_, err := newConn(t).Table(255, "x")
+	if err == nil || errors.Is(err, ErrUnsupported) {
+		t.Errorf("a table of no family says %v", err)
+	}
+	_, err = newConn(t).Element(NFPROTO_INET, "x", "s", Element{Key: &Data{Value: make([]byte, 200)}})
+	if err == nil || errors.Is(err, ErrUnsupported) {
+		t.Errorf("an element of no table says %v", err)
+	}
+}
+
 func TestRefusedCommit(t *testing.T) {
 	t.Parallel()
 	c, err := Dial(wire.Config{Transport: &refuser{errno: unix.ENOSPC}})

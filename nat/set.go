@@ -183,7 +183,7 @@ func DelSet(s *Set, flags netlink.HeaderFlags) wire.Request {
 // Set returns a set; the error is unix.ENOENT where there is none.
 func (c *Conn) Set(family Family, table, name string) (*Set, error) {
 	s, err := wire.Get(c.wire, getSet.New(0, &Set{Header: Header{Family: family}, Table: table, Name: name}, "get set "+name), &newSet)
-	return s, explain(err)
+	return s, c.explain(err)
 }
 
 // Sets returns the sets of a table.

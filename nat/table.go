@@ -72,7 +72,7 @@ func DelTable(t *Table) wire.Request {
 // Table returns the table of a family and a name; the error is unix.ENOENT where there is none.
 func (c *Conn) Table(family Family, name string) (*Table, error) {
 	t, err := wire.Get(c.wire, getTable.New(0, &Table{Header: Header{Family: family}, Name: name}, "get table "+family.String()+" "+name), &newTable)
-	return t, explain(err)
+	return t, c.explain(err)
 }
 
 // Tables returns all tables of a family, NFPROTO_UNSPEC for all families.
