@@ -59,14 +59,14 @@ var addrTable = wire.Table[*Addr]{
 	wire.U32(unix.IFA_RT_PRIORITY, "IFA_RT_PRIORITY", func(a *Addr) *uint32 { return &a.Priority }),
 	wire.U8(ifaProto, "IFA_PROTO", func(a *Addr) *AddrProtocol { return &a.Protocol }),
 	wire.Struct(unix.IFA_CACHEINFO, "IFA_CACHEINFO", func(a *Addr) **AddrCacheInfo { return &a.CacheInfo }, &addrCacheInfoTable),
-	toldAddr(unix.IFA_ANYCAST, "IFA_ANYCAST", showBytes),
-	toldAddr(unix.IFA_MULTICAST, "IFA_MULTICAST", showBytes),
-	toldAddr(unix.IFA_TARGET_NETNSID, "IFA_TARGET_NETNSID", showNumber),
-	wire.Unknown(func(a *Addr) *[]wire.Attr { return &a.Rest }),
+	wire.Unknown(func(a *Addr) *[]wire.Attr { return &a.Rest }, addrKnown...),
 }
 
-func toldAddr(typ uint16, name string, show func(wire.Attr) string) wire.Row[*Addr] {
-	return told(typ, name, func(a *Addr) *[]wire.Attr { return &a.Rest }, show)
+// addrKnown are those that have no field.
+var addrKnown = []wire.Known{
+	{Type: unix.IFA_ANYCAST, Name: "IFA_ANYCAST"},
+	{Type: unix.IFA_MULTICAST, Name: "IFA_MULTICAST"},
+	{Type: unix.IFA_TARGET_NETNSID, Name: "IFA_TARGET_NETNSID", Show: showNumber},
 }
 
 const ifaProto = 11 // IFA_PROTO, linux/if_addr.h

@@ -63,7 +63,7 @@ type Link struct {
 	NewNetNSID   *int32 // of a DELLINK event: the namespace that the link was moved to
 	NewIndex     uint32 // of a DELLINK event: the index that the link has there
 	XDP          *LinkXDP
-	Unrecognised []wire.Attr // those without a field here, whether linkTold names them or not
+	Unrecognised []wire.Attr // those without a field here, whether linkKnown names them or not
 }
 
 // linkAttrs are the fields and attributes that a request can have, all but IFLA_LINKINFO: the table that describes a
@@ -101,7 +101,7 @@ var linkAttrs = wire.Table[*Link]{
 	wire.Nest(unix.IFLA_AF_SPEC, "IFLA_AF_SPEC", func(l *Link) **LinkAF { return &l.AF }, &linkAFTable),
 	wire.Nest(unix.IFLA_PROP_LIST, "IFLA_PROP_LIST", func(l *Link) **AltNames { return &l.AltNames }, &altNamesTable),
 	wire.MAC(unix.IFLA_PERM_ADDRESS, "IFLA_PERM_ADDRESS", func(l *Link) *net.HardwareAddr { return &l.PermAddress }),
-	wire.Unknown(func(l *Link) *[]wire.Attr { return &l.Unrecognised }),
+	wire.Unknown(func(l *Link) *[]wire.Attr { return &l.Unrecognised }, linkKnown...),
 }
 
 var linkTable = wire.Join(linkAttrs, wire.Table[*Link]{

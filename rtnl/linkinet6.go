@@ -29,18 +29,18 @@ var linkInet6Table = wire.Table[*LinkInet6]{
 	wire.Struct(unix.IFLA_INET6_CACHEINFO, "IFLA_INET6_CACHEINFO",
 		func(i *LinkInet6) **LinkInet6CacheInfo { return &i.CacheInfo }, &linkInet6CacheInfoTable),
 	wire.Bytes(unix.IFLA_INET6_CONF, "IFLA_INET6_CONF", func(i *LinkInet6) *DevConf6 { return &i.Conf }),
-	toldInet6(unix.IFLA_INET6_STATS, "IFLA_INET6_STATS"),
-	toldInet6(unix.IFLA_INET6_MCAST, "IFLA_INET6_MCAST"),
-	toldInet6(unix.IFLA_INET6_ICMP6STATS, "IFLA_INET6_ICMP6STATS"),
 	wire.IP(unix.IFLA_INET6_TOKEN, "IFLA_INET6_TOKEN", func(i *LinkInet6) *netip.Addr { return &i.Token }),
 	wire.Opt(unix.IFLA_INET6_ADDR_GEN_MODE, "IFLA_INET6_ADDR_GEN_MODE",
 		func(i *LinkInet6) **AddrGenMode { return &i.AddrGenMode }),
 	wire.U32(unix.IFLA_INET6_RA_MTU, "IFLA_INET6_RA_MTU", func(i *LinkInet6) *uint32 { return &i.RAMTU }),
-	wire.Unknown(func(i *LinkInet6) *[]wire.Attr { return &i.Rest }),
+	wire.Unknown(func(i *LinkInet6) *[]wire.Attr { return &i.Rest }, linkInet6Known...),
 }
 
-func toldInet6(typ uint16, name string) wire.Row[*LinkInet6] {
-	return told(typ, name, func(i *LinkInet6) *[]wire.Attr { return &i.Rest }, showBytes)
+// linkInet6Known are those that have no field.
+var linkInet6Known = []wire.Known{
+	{Type: unix.IFLA_INET6_STATS, Name: "IFLA_INET6_STATS"},
+	{Type: unix.IFLA_INET6_MCAST, Name: "IFLA_INET6_MCAST"},
+	{Type: unix.IFLA_INET6_ICMP6STATS, Name: "IFLA_INET6_ICMP6STATS"},
 }
 
 // LinkInet6CacheInfo is struct ifla_cacheinfo, linux/if_link.h.
@@ -66,8 +66,10 @@ const AddrGenModeNone AddrGenMode = 1
 
 func (m AddrGenMode) String() string {
 	return wire.Names{
-		{Value: 0, Name: "IN6_ADDR_GEN_MODE_EUI64"}, {Value: 1, Name: "IN6_ADDR_GEN_MODE_NONE"},
-		{Value: 2, Name: "IN6_ADDR_GEN_MODE_STABLE_PRIVACY"}, {Value: 3, Name: "IN6_ADDR_GEN_MODE_RANDOM"},
+		{Value: 0, Name: "IN6_ADDR_GEN_MODE_EUI64"},
+		{Value: 1, Name: "IN6_ADDR_GEN_MODE_NONE"},
+		{Value: 2, Name: "IN6_ADDR_GEN_MODE_STABLE_PRIVACY"},
+		{Value: 3, Name: "IN6_ADDR_GEN_MODE_RANDOM"},
 	}.Enum(uint64(m))
 }
 

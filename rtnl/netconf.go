@@ -40,16 +40,16 @@ var netconfTable = wire.Table[*Netconf]{
 	wire.U32(netconfaIfindex, "NETCONFA_IFINDEX", func(n *Netconf) *int32 { return &n.Index }),
 	wire.Opt(netconfaForwarding, "NETCONFA_FORWARDING", func(n *Netconf) **int32 { return &n.Forwarding }),
 	wire.Opt(netconfaRPFilter, "NETCONFA_RP_FILTER", func(n *Netconf) **int32 { return &n.RPFilter }),
-	toldNetconf(4, "NETCONFA_MC_FORWARDING"),
-	toldNetconf(5, "NETCONFA_PROXY_NEIGH"),
-	toldNetconf(6, "NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN"),
-	toldNetconf(7, "NETCONFA_INPUT"),
-	toldNetconf(8, "NETCONFA_BC_FORWARDING"),
-	wire.Unknown(func(n *Netconf) *[]wire.Attr { return &n.Rest }),
+	wire.Unknown(func(n *Netconf) *[]wire.Attr { return &n.Rest }, netconfKnown...),
 }
 
-func toldNetconf(typ uint16, name string) wire.Row[*Netconf] {
-	return told(typ, name, func(n *Netconf) *[]wire.Attr { return &n.Rest }, showNumber)
+// netconfKnown are those that have no field.
+var netconfKnown = []wire.Known{
+	{Type: 4, Name: "NETCONFA_MC_FORWARDING", Show: showNumber},
+	{Type: 5, Name: "NETCONFA_PROXY_NEIGH", Show: showNumber},
+	{Type: 6, Name: "NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN", Show: showNumber},
+	{Type: 7, Name: "NETCONFA_INPUT", Show: showNumber},
+	{Type: 8, Name: "NETCONFA_BC_FORWARDING", Show: showNumber},
 }
 
 var (

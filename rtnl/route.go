@@ -74,23 +74,23 @@ var routeTable = wire.Table[*Route]{
 	wire.Struct(unix.RTA_CACHEINFO, "RTA_CACHEINFO", func(r *Route) **RouteCacheInfo { return &r.CacheInfo }, &routeCacheInfoTable),
 	wire.Opt(unix.RTA_PREF, "RTA_PREF", func(r *Route) **RoutePref { return &r.Pref }),
 	wire.U32(rtaNextHopID, "RTA_NH_ID", func(r *Route) *uint32 { return &r.NextHopID }),
-	toldRoute(unix.RTA_FLOW, "RTA_FLOW", showNumber),
-	toldRoute(unix.RTA_MARK, "RTA_MARK", showNumber),
-	toldRoute(unix.RTA_VIA, "RTA_VIA", showBytes),
-	toldRoute(unix.RTA_NEWDST, "RTA_NEWDST", showBytes),
-	toldRoute(unix.RTA_ENCAP_TYPE, "RTA_ENCAP_TYPE", showNumber),
-	toldRoute(unix.RTA_ENCAP, "RTA_ENCAP", showBytes),
-	toldRoute(unix.RTA_EXPIRES, "RTA_EXPIRES", showNumber),
-	toldRoute(unix.RTA_UID, "RTA_UID", showNumber),
-	toldRoute(unix.RTA_TTL_PROPAGATE, "RTA_TTL_PROPAGATE", showNumber),
-	wire.Unknown(func(r *Route) *[]wire.Attr { return &r.Rest }),
+	wire.Unknown(func(r *Route) *[]wire.Attr { return &r.Rest }, routeKnown...),
+}
+
+// routeKnown are those that have no field.
+var routeKnown = []wire.Known{
+	{Type: unix.RTA_FLOW, Name: "RTA_FLOW", Show: showNumber},
+	{Type: unix.RTA_MARK, Name: "RTA_MARK", Show: showNumber},
+	{Type: unix.RTA_VIA, Name: "RTA_VIA"},
+	{Type: unix.RTA_NEWDST, Name: "RTA_NEWDST"},
+	{Type: unix.RTA_ENCAP_TYPE, Name: "RTA_ENCAP_TYPE", Show: showNumber},
+	{Type: unix.RTA_ENCAP, Name: "RTA_ENCAP"},
+	{Type: unix.RTA_EXPIRES, Name: "RTA_EXPIRES", Show: showNumber},
+	{Type: unix.RTA_UID, Name: "RTA_UID", Show: showNumber},
+	{Type: unix.RTA_TTL_PROPAGATE, Name: "RTA_TTL_PROPAGATE", Show: showNumber},
 }
 
 const rtaNextHopID = 30 // RTA_NH_ID, linux/rtnetlink.h
-
-func toldRoute(typ uint16, name string, show func(wire.Attr) string) wire.Row[*Route] {
-	return told(typ, name, func(r *Route) *[]wire.Attr { return &r.Rest }, show)
-}
 
 var (
 	newRoute = wire.Message[Route]{Type: unix.RTM_NEWROUTE, Name: "RTM_NEWROUTE", Body: &routeTable}

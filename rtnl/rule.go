@@ -82,14 +82,14 @@ var ruleTable = wire.Table[*Rule]{
 	wire.U8(unix.FRA_IP_PROTO, "FRA_IP_PROTO", func(r *Rule) *uint8 { return &r.IPProtocol }),
 	wire.Struct(unix.FRA_SPORT_RANGE, "FRA_SPORT_RANGE", func(r *Rule) **PortRange { return &r.SrcPorts }, &portRangeTable),
 	wire.Struct(unix.FRA_DPORT_RANGE, "FRA_DPORT_RANGE", func(r *Rule) **PortRange { return &r.DstPorts }, &portRangeTable),
-	toldRule(unix.FRA_FLOW, "FRA_FLOW", showNumber),
-	toldRule(unix.FRA_TUN_ID, "FRA_TUN_ID", showBytes),
-	toldRule(fraDSCP, "FRA_DSCP", showNumber),
-	wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Rest }),
+	wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Rest }, ruleKnown...),
 }
 
-func toldRule(typ uint16, name string, show func(wire.Attr) string) wire.Row[*Rule] {
-	return told(typ, name, func(r *Rule) *[]wire.Attr { return &r.Rest }, show)
+// ruleKnown are those that have no field.
+var ruleKnown = []wire.Known{
+	{Type: unix.FRA_FLOW, Name: "FRA_FLOW", Show: showNumber},
+	{Type: unix.FRA_TUN_ID, Name: "FRA_TUN_ID"},
+	{Type: fraDSCP, Name: "FRA_DSCP", Show: showNumber},
 }
 
 const fraDSCP = 25 // FRA_DSCP, linux/fib_rules.h, Linux 6.12
@@ -128,9 +128,12 @@ const (
 
 func (a RuleAction) String() string {
 	return wire.Names{
-		{Value: unix.FR_ACT_UNSPEC, Name: "FR_ACT_UNSPEC"}, {Value: unix.FR_ACT_TO_TBL, Name: "FR_ACT_TO_TBL"},
-		{Value: unix.FR_ACT_GOTO, Name: "FR_ACT_GOTO"}, {Value: unix.FR_ACT_NOP, Name: "FR_ACT_NOP"},
-		{Value: unix.FR_ACT_BLACKHOLE, Name: "FR_ACT_BLACKHOLE"}, {Value: unix.FR_ACT_UNREACHABLE, Name: "FR_ACT_UNREACHABLE"},
+		{Value: unix.FR_ACT_UNSPEC, Name: "FR_ACT_UNSPEC"},
+		{Value: unix.FR_ACT_TO_TBL, Name: "FR_ACT_TO_TBL"},
+		{Value: unix.FR_ACT_GOTO, Name: "FR_ACT_GOTO"},
+		{Value: unix.FR_ACT_NOP, Name: "FR_ACT_NOP"},
+		{Value: unix.FR_ACT_BLACKHOLE, Name: "FR_ACT_BLACKHOLE"},
+		{Value: unix.FR_ACT_UNREACHABLE, Name: "FR_ACT_UNREACHABLE"},
 		{Value: unix.FR_ACT_PROHIBIT, Name: "FR_ACT_PROHIBIT"},
 	}.Enum(uint64(a))
 }
@@ -143,7 +146,8 @@ const RuleInvert RuleFlags = unix.FIB_RULE_INVERT
 
 func (f RuleFlags) String() string {
 	return wire.Names{
-		{Value: unix.FIB_RULE_PERMANENT, Name: "FIB_RULE_PERMANENT"}, {Value: unix.FIB_RULE_INVERT, Name: "FIB_RULE_INVERT"},
+		{Value: unix.FIB_RULE_PERMANENT, Name: "FIB_RULE_PERMANENT"},
+		{Value: unix.FIB_RULE_INVERT, Name: "FIB_RULE_INVERT"},
 		{Value: unix.FIB_RULE_UNRESOLVED, Name: "FIB_RULE_UNRESOLVED"},
 		{Value: unix.FIB_RULE_IIF_DETACHED, Name: "FIB_RULE_IIF_DETACHED"},
 		{Value: unix.FIB_RULE_OIF_DETACHED, Name: "FIB_RULE_OIF_DETACHED"},

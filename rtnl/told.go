@@ -8,20 +8,9 @@ import (
 	"plumb/rtnl/wire"
 )
 
-// told is an attribute that the kernel tells and plumb only shows: it has a name and no field in the struct. It is
-// kept with those that nothing is known of, and sent again with them.
-func told[P any](typ uint16, name string, rest func(P) *[]wire.Attr, show func(wire.Attr) string) wire.Row[P] {
-	return wire.Custom(typ, name, false,
-		func(P) []byte { return nil }, // the Unknown row sends it
-		func(v P, a wire.Attr) error {
-			a.Data = append([]byte{}, a.Data...)
-			*rest(v) = append(*rest(v), a)
-			return nil
-		},
-		show)
-}
+// How attributes are shown that the kernel tells and that have no field: a name, and a value where it is simple.
 
-// showNumber shows an unsigned number in the host's byte order, whatever its size, and anything else as showBytes does.
+// showNumber shows an unsigned number in the host's byte order, whatever its size, and anything else in hexadecimal.
 func showNumber(a wire.Attr) string {
 	switch len(a.Data) {
 	case 1:
@@ -45,10 +34,5 @@ func showText(a wire.Attr) string {
 	return strconv.Quote(string(b))
 }
 
-// showBytes shows what has no shape, or one that nobody has asked for yet.
-func showBytes(a wire.Attr) string {
-	if len(a.Data) == 0 {
-		return "empty"
-	}
-	return fmt.Sprintf("%#x", a.Data)
-}
+// showBytes shows what has no shape.
+func showBytes(a wire.Attr) string { return fmt.Sprintf("%#x", a.Data) }

@@ -357,14 +357,33 @@ func (c *custom) put(e *Encoder, r *row, v unsafe.Pointer) {
 func (c *custom) get(v unsafe.Pointer, a Attr) error { return c.decode(v, a) }
 func (c *custom) show(a Attr) string                 { return c.value(a) }
 
-// Unknown keeps the attributes that no row of the table names, and sends them again, last.
-func Unknown[P any](f func(P) *[]Attr) Row[P] {
-	return Row[P]{&row{role: unknown, codec: &others{at: at(f)}}}
+// Unknown keeps the attributes that no row of the table has a field for, and sends them again, last. Those that are known all
+// the same, of which the kernel tells and which nobody here asks for, are shown by their names.
+func Unknown[P any](f func(P) *[]Attr, known ...Known) Row[P] {
+	return Row[P]{&row{role: unknown, codec: &others{at: at(f), known: known}}}
+}
+
+// A Known is an attribute that has a name and no field.
+type Known struct {
+	Type uint16
+	Name string
+	Show func(a Attr) string // nil: in hexadecimal
 }
 
 type others struct {
 	flat
-	at getter
+	at    getter
+	known []Known
+}
+
+// find is what is known of an attribute type, or nil.
+func (o *others) find(typ uint16) *Known {
+	for i := range o.known {
+		if o.known[i].Type == typ {
+			return &o.known[i]
+		}
+	}
+	return nil
 }
 
 func (o *others) put(e *Encoder, _ *row, v unsafe.Pointer) {
@@ -380,6 +399,11 @@ func (o *others) get(v unsafe.Pointer, a Attr) error {
 	return nil
 }
 
-func (o *others) show(a Attr) string { return hex(a.Data) }
+func (o *others) show(a Attr) string {
+	if k := o.find(a.Type); k != nil && k.Show != nil {
+		return k.Show(a)
+	}
+	return hex(a.Data)
+}
 
 func hex(b []byte) string { return fmt.Sprintf("%#x", b) }

@@ -114,8 +114,14 @@ func (r *row) innerOf(v unsafe.Pointer) layout {
 
 // attrName is the name of an attribute that r was found for, or says its number.
 func (r *row) attrName(typ uint16) string {
-	if r != nil && r.name != "" {
+	if r == nil {
+		return unnamed(typ)
+	}
+	if r.role != unknown {
 		return r.name
+	}
+	if k := r.codec.(*others).find(typ); k != nil {
+		return k.Name
 	}
 	return unnamed(typ)
 }
