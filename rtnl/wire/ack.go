@@ -138,7 +138,7 @@ func (r *Request) refusal(sent []byte, index int, errno unix.Errno, ack *extende
 	body := sent[headerSize:]
 	if off := int64(ack.Offset); off >= headerSize && off < int64(len(sent)) {
 		e.Offset = int(off)
-		e.Path = PathAt(r.body, body, e.Offset-headerSize)
+		e.Path = r.body.pathAt(body, e.Offset-headerSize)
 	}
 	if ack.MissType != 0 {
 		nest := -1 // the body itself

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -18,32 +19,41 @@ var ErrInterrupted = errors.New("changed while it was read (NLM_F_DUMP_INTR)")
 // Get sends a request and decodes the one message that answers it, of type m. The error is an *Error: the kernel's
 // refusal, or ErrNoAnswer where the answer held no such message.
 func Get[T any](c *Conn, r Request, m *Message[T]) (*T, error) {
-	var v *T
-	err := c.query(r, m.Info(), func(body []byte) error {
-		v = new(T)
-		return m.Body.Decode(body, v)
-	})
-	if err == nil && v == nil {
-		err = r.failed(0, 0, ErrNoAnswer)
-	}
-	if err != nil {
+	v := new(T)
+	if err := c.get(r, m.Info(), unsafe.Pointer(v)); err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+func (c *Conn) get(r Request, want *Info, v unsafe.Pointer) error {
+	got := false
+	err := c.query(r, want, func(body []byte) error {
+		got = true
+		return want.body.decode(body, v)
+	})
+	if err == nil && !got {
+		err = r.failed(0, 0, ErrNoAnswer)
+	}
+	return err
 }
 
 // Dump sends a request with NLM_F_DUMP and decodes all the messages of type m that answer it. A dump that the kernel
 // says is inconsistent is asked for again, and so is one of which a part was lost (ENOBUFS). The error is an *Error.
 func Dump[T any](c *Conn, r Request, m *Message[T]) ([]T, error) {
 	var list []T
-	err := c.dump(r, m.Info(), func() { list = nil }, func(body []byte) error {
-		list = append(list, *new(T))
-		return m.Body.Decode(body, &list[len(list)-1])
-	})
+	err := c.dumpTo(r, m.Info(), unsafe.Pointer(&list), grow[T])
+	return list, err
+}
+
+// dumpTo dumps to the slice at list, which is empty where the dump fails. more appends an element to it.
+func (c *Conn) dumpTo(r Request, want *Info, list unsafe.Pointer, more func(unsafe.Pointer) unsafe.Pointer) error {
+	empty := func() { *(*[]struct{})(list) = nil } // all slices have one shape
+	err := c.dump(r, want, empty, func(body []byte) error { return want.body.decode(body, more(list)) })
 	if err != nil {
-		return nil, err
+		empty()
 	}
-	return list, nil
+	return err
 }
 
 // Show is Dump for one who does not know the answers' Go type: it returns the fields and attributes of every message of

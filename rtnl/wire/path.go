@@ -6,10 +6,12 @@ import "strings"
 // "LINKINFO/INFO_DATA/VETH_INFO_PEER/IFNAME". It is "" where nothing is known to be there.
 //
 // The prefix that the outermost attribute's name has, such as IFLA_, is left out of all the names.
-func PathAt(c Codec, b []byte, offset int) string {
+func PathAt[P any](t *Table[P], b []byte, offset int) string { return of(t).pathAt(b, offset) }
+
+func (rs *rows) pathAt(b []byte, offset int) string {
 	var path []string
 	field := false
-	for nodes := c.Show(b); ; {
+	for nodes := rs.show(b, 0); ; {
 		node := covering(nodes, offset)
 		if node == nil {
 			break

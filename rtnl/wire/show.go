@@ -18,24 +18,14 @@ type Node struct {
 	Children []Node
 }
 
-// A Codec is what can be done with a message's body by one who does not know its Go type. Every Table is one.
-type Codec interface {
-	// Show returns the body's fields and attributes. Whatever the bytes are, they are shown: what cannot be
-	// read is shown as hexadecimal.
-	Show(b []byte) []Node
-}
-
 // A layout describes bytes that hold fields or attributes: a message's body, or the payload of a nested attribute.
 type layout interface {
-	// show is Codec's Show, for bytes that begin at offset.
+	// show shows bytes that begin at offset. Whatever they are, they are shown: what cannot be read as hexadecimal.
 	show(b []byte, offset int) []Node
 	// missing names an attribute that is not in b, and those that it would be in: nest is where the innermost of
 	// them begins in b, and negative where b itself should hold it.
 	missing(b []byte, nest int, typ uint16) []string
 }
-
-// Show implements Codec.
-func (rs *rows) Show(b []byte) []Node { return rs.show(b, 0) }
 
 func (rs *rows) show(b []byte, offset int) []Node {
 	v := rs.decodeKeys(b)

@@ -101,8 +101,9 @@ func (t *Table[P]) Encode(v P) ([]byte, error) {
 // copies.
 func (t *Table[P]) Decode(b []byte, v P) error { return of(t).decode(b, address(v)) }
 
-// Show implements Codec.
-func (t *Table[P]) Show(b []byte) []Node { return of(t).Show(b) }
+// Show returns the fields and attributes of b. Whatever the bytes are, they are shown: what cannot be read is shown as
+// hexadecimal.
+func (t *Table[P]) Show(b []byte) []Node { return of(t).show(b, 0) }
 
 func (rs rows) encode(e *Encoder, v unsafe.Pointer) {
 	for i := range rs {

@@ -42,7 +42,7 @@ func (p *Protocol) View(b []byte) (View, error) {
 func (i *Info) show(body []byte) []Node {
 	switch {
 	case i.body != nil:
-		return i.body.Show(body)
+		return i.body.show(body, 0)
 	case len(body) > 0:
 		return []Node{{Name: "body", Value: hex(body), Length: len(body)}}
 	}
