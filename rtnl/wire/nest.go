@@ -8,12 +8,17 @@ import (
 
 // Nest is an attribute whose payload is described by a table of its own. nil is not sent.
 func Nest[P, Q any](typ uint16, name string, f func(P) *Q, t *Table[Q]) Row[P] {
-	return Row[P]{attribute(typ, name, &nest{flagNested, of(t), at(f), reflect.TypeFor[Q]().Elem()})}
+	return Row[P]{nestRow(typ, name, flagNested, of(t), at(f), reflect.TypeFor[Q]())}
 }
 
 // Struct is an attribute whose payload is a C struct: a table that has fields only. nil is not sent.
 func Struct[P, Q any](typ uint16, name string, f func(P) *Q, t *Table[Q]) Row[P] {
-	return Row[P]{attribute(typ, name, &nest{0, of(t), at(f), reflect.TypeFor[Q]().Elem()})}
+	return Row[P]{nestRow(typ, name, 0, of(t), at(f), reflect.TypeFor[Q]())}
+}
+
+//go:noinline
+func nestRow(typ uint16, name string, flags uint16, t *rows, at getter, pointer reflect.Type) *row {
+	return attribute(typ, name, &nest{flags, t, at, pointer.Elem()})
 }
 
 type nest struct {

@@ -96,7 +96,8 @@ const (
 	byPointer                        // unless its pointer is nil
 )
 
-// number is a row of a number of size bytes.
+// number is a row of a number of size bytes. It is not inlined, as other makers of rows are not: there are hundreds of rows,
+// and each would have its code.
 //
 //go:noinline
 func number(typ uint16, name string, form numberForm, size int, at getter, show func(uint64) string) *row {
@@ -173,12 +174,17 @@ func sizeOf[V integer]() int { return int(unsafe.Sizeof(V(0))) }
 
 // String is a string that ends in a NUL on the wire, such as an interface's name. "" is not sent.
 func String[P any](typ uint16, name string, f func(P) *string) Row[P] {
-	return Row[P]{attribute(typ, name, &text{nul: 1, at: at(f)})}
+	return Row[P]{textRow(typ, name, 1, at(f))}
 }
 
 // Text is a string without a NUL at its end, such as IFLA_IFALIAS. "" is not sent.
 func Text[P any](typ uint16, name string, f func(P) *string) Row[P] {
-	return Row[P]{attribute(typ, name, &text{at: at(f)})}
+	return Row[P]{textRow(typ, name, 0, at(f))}
+}
+
+//go:noinline
+func textRow(typ uint16, name string, nul int, at getter) *row {
+	return attribute(typ, name, &text{nul: nul, at: at})
 }
 
 type text struct {
@@ -235,12 +241,17 @@ func cstring(b []byte) string {
 
 // Bytes is a payload that has no shape of its own. nil is not sent.
 func Bytes[P any, V ~[]byte](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{attribute(typ, name, &blob{at: at(f), text: textOf[V]})}
+	return Row[P]{blobRow(typ, name, at(f), textOf[V])}
 }
 
 // MAC is a link-layer address. nil is not sent.
 func MAC[P any](typ uint16, name string, f func(P) *net.HardwareAddr) Row[P] {
 	return Bytes(typ, name, f)
+}
+
+//go:noinline
+func blobRow(typ uint16, name string, at getter, text func([]byte) string) *row {
+	return attribute(typ, name, &blob{at: at, text: text})
 }
 
 type blob struct {
@@ -272,8 +283,11 @@ func textOf[V ~[]byte](b []byte) string {
 
 // IP is an IPv4 or IPv6 address, 4 or 16 bytes. The zero Addr is not sent; a decoded 4-in-6 address stays one.
 func IP[P any](typ uint16, name string, f func(P) *netip.Addr) Row[P] {
-	return Row[P]{attribute(typ, name, &ip{at: at(f)})}
+	return Row[P]{ipRow(typ, name, at(f))}
 }
+
+//go:noinline
+func ipRow(typ uint16, name string, at getter) *row { return attribute(typ, name, &ip{at: at}) }
 
 type ip struct {
 	flat
@@ -360,7 +374,7 @@ func (c *custom) show(a Attr) string                 { return c.value(a) }
 // Unknown keeps the attributes that no row of the table has a field for, and sends them again, last. Those that are known all
 // the same, of which the kernel tells and which nobody here asks for, are shown by their names.
 func Unknown[P any](f func(P) *[]Attr, known ...Known) Row[P] {
-	return Row[P]{&row{role: unknown, codec: &others{at: at(f), known: known}}}
+	return Row[P]{unknownRow(at(f), known)}
 }
 
 // A Known is an attribute that has a name and no field.
@@ -368,6 +382,11 @@ type Known struct {
 	Type uint16
 	Name string
 	Show func(a Attr) string // nil: in hexadecimal
+}
+
+//go:noinline
+func unknownRow(at getter, known []Known) *row {
+	return &row{role: unknown, codec: &others{at: at, known: known}}
 }
 
 type others struct {
