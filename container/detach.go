@@ -35,8 +35,7 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 		errs = append(errs, h.remove(host.Index, host.Name))
 	}
 	if released || host != nil {
-		_, err = h.nat.Leave(h.switchForwarding)
-		errs = append(errs, err)
+		errs = append(errs, h.leave())
 	}
 	return released || host != nil, errors.Join(errs...)
 }

@@ -2,10 +2,8 @@ package container
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"time"
@@ -24,9 +22,6 @@ const settle = 10 * time.Second
 func (a *attacher) takeAddress(ctx context.Context) error {
 	if a.net.Addr.IsValid() {
 		return a.takeGiven(ctx, a.net.Addr)
-	}
-	if err := a.reclaimSome(); err != nil {
-		return err
 	}
 	err := a.takeLowest()
 	if !errors.Is(err, nat.ErrNoAddress) {
@@ -141,35 +136,45 @@ func (a *attacher) taken(lease *nat.Attachment, err error) error {
 
 // release takes what the rules know of a container out of the table, and the table with the last one.
 func (h *Host) release(lease *nat.Lease) error {
-	_, err := h.nat.Detach(&nat.Attachment{Lease: *lease}, h.switchForwarding)
+	if _, err := h.nat.Reclaim(lease); err != nil {
+		return err
+	}
+	return h.leave()
+}
+
+// leave is called when a lease has been given back. What killed processes left must not keep the table: where few
+// leases are left, they are all looked at.
+func (h *Host) leave() error {
+	set, err := h.nat.Set(nat.NFPROTO_INET, nat.TableName, "lease4")
+	if errors.Is(err, unix.ENOENT) {
+		return nil // somebody else was the last
+	}
+	const few = 16
+	if err == nil && (set.Count == nil || *set.Count > 0 && *set.Count <= few) {
+		err = h.reclaimAll(few)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = h.nat.Leave(h.switchForwarding)
 	return err
 }
 
-// reclaimSome looks at the lowest address, and at another, for leases that are stale: so what killed processes left is
-// gone in time, at a cost that does not grow with the number of containers.
-func (a *attacher) reclaimSome() error {
-	low, high := hosts(a.net.Subnet)
-	size := binary.BigEndian.Uint32(high.AsSlice()) - binary.BigEndian.Uint32(low.AsSlice()) + 1
-	for _, addr := range []netip.Addr{low, nth(low, rand.Uint32N(size))} {
-		lease, err := a.host.nat.Lease(addr)
-		if errors.Is(err, unix.ENOENT) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read the lease of %s: %w", addr, err)
-		}
-		if _, err := a.host.reclaim(lease, false); err != nil {
+// reclaimAll takes all leases that are stale out of the table, unless there are more leases than most.
+func (h *Host) reclaimAll(most int) error {
+	leases, err := h.nat.Leases()
+	if err != nil {
+		return fmt.Errorf("read the leases: %w", err)
+	}
+	if len(leases) > most {
+		return nil
+	}
+	for i := range leases {
+		if _, err := h.reclaim(&leases[i], false); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// nth is the address n after a.
-func nth(a netip.Addr, n uint32) netip.Addr {
-	b := a.As4()
-	binary.BigEndian.PutUint32(b[:], binary.BigEndian.Uint32(b[:])+n)
-	return netip.AddrFrom4(b)
 }
 
 // reclaim takes a lease out of the table if it is stale, and reports whether the address is free then. With dying, the lease
