@@ -49,7 +49,7 @@ const (
 
 // String is the name that nft has for the hook.
 func (h HookNum) String() string {
-	return nameOf(h, map[HookNum]string{
+	return nameOf(int64(h), []string{
 		NF_INET_PRE_ROUTING: "prerouting", NF_INET_LOCAL_IN: "input", NF_INET_FORWARD: "forward",
 		NF_INET_LOCAL_OUT: "output", NF_INET_POST_ROUTING: "postrouting", NF_INET_INGRESS: "ingress",
 	})
@@ -73,7 +73,7 @@ const (
 	NFT_CHAIN_BINDING                           // belongs to one rule and goes with it
 )
 
-func (f ChainFlags) String() string { return flagNames(f, "base", "offload", "binding") }
+func (f ChainFlags) String() string { return flagNames(uint32(f), "base", "offload", "binding") }
 
 // What x/sys/unix does not have of enum nft_chain_attributes.
 const (

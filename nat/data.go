@@ -41,10 +41,12 @@ const (
 
 // String is nft's word for the verdict.
 func (v VerdictCode) String() string {
-	return nameOf(v, map[VerdictCode]string{
-		NF_DROP: "drop", NF_ACCEPT: "accept", NFT_CONTINUE: "continue", NFT_BREAK: "break",
-		NFT_JUMP: "jump", NFT_GOTO: "goto", NFT_RETURN: "return",
-	})
+	if v < 0 && v >= NFT_RETURN {
+		return []string{
+			-NFT_CONTINUE: "continue", -NFT_BREAK: "break", -NFT_JUMP: "jump", -NFT_GOTO: "goto", -NFT_RETURN: "return",
+		}[-v]
+	}
+	return nameOf(int64(v), []string{NF_DROP: "drop", NF_ACCEPT: "accept"})
 }
 
 // String is the verdict as nft writes it: "drop", "jump CHAIN".
@@ -86,7 +88,7 @@ func (r Register) String() string {
 	if r == NFT_REG_VERDICT {
 		return "reg verdict"
 	}
-	return "reg " + nameOf(r, nil)
+	return "reg " + nameOf(int64(r), nil)
 }
 
 // Register32 is the n-th register of 4 bytes, from 0, by the name that the kernel dumps it by: the first of four is NFT_REG_1 and so on.

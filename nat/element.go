@@ -46,7 +46,7 @@ const (
 	NFT_SET_ELEM_CATCHALL                              // what no other element matches
 )
 
-func (f ElementFlags) String() string { return flagNames(f, "interval end", "catchall") }
+func (f ElementFlags) String() string { return flagNames(uint32(f), "interval end", "catchall") }
 
 // What x/sys/unix does not have of enum nft_set_elem_attributes.
 const (

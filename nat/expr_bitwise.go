@@ -32,7 +32,7 @@ const (
 )
 
 func (o BitwiseOp) String() string {
-	return nameOf(o, map[BitwiseOp]string{NFT_BITWISE_MASK_XOR: "mask-xor", NFT_BITWISE_LSHIFT: "<<", NFT_BITWISE_RSHIFT: ">>"})
+	return nameOf(int64(o), []string{NFT_BITWISE_MASK_XOR: "mask-xor", NFT_BITWISE_LSHIFT: "<<", NFT_BITWISE_RSHIFT: ">>"})
 }
 
 // What x/sys/unix does not have of enum nft_bitwise_attributes.
@@ -72,7 +72,7 @@ const (
 )
 
 func (o ByteOrderOp) String() string {
-	return nameOf(o, map[ByteOrderOp]string{NFT_BYTEORDER_NTOH: "ntoh", NFT_BYTEORDER_HTON: "hton"})
+	return nameOf(int64(o), []string{NFT_BYTEORDER_NTOH: "ntoh", NFT_BYTEORDER_HTON: "hton"})
 }
 
 var byteOrderTable = wire.Table[*ByteOrder]{

@@ -31,7 +31,7 @@ const (
 )
 
 func (o CmpOp) String() string {
-	return nameOf(o, map[CmpOp]string{
+	return nameOf(int64(o), []string{
 		NFT_CMP_EQ: "==", NFT_CMP_NEQ: "!=", NFT_CMP_LT: "<", NFT_CMP_LTE: "<=", NFT_CMP_GT: ">", NFT_CMP_GTE: ">=",
 	})
 }
@@ -62,7 +62,7 @@ const (
 )
 
 func (o RangeOp) String() string {
-	return nameOf(o, map[RangeOp]string{NFT_RANGE_EQ: "==", NFT_RANGE_NEQ: "!="})
+	return nameOf(int64(o), []string{NFT_RANGE_EQ: "==", NFT_RANGE_NEQ: "!="})
 }
 
 var rangeTable = wire.Table[*Range]{

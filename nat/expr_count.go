@@ -33,7 +33,7 @@ type Quota struct {
 // QuotaFlags is enum nft_quota_flags.
 type QuotaFlags uint32
 
-func (f QuotaFlags) String() string { return flagNames(f, "over", "depleted") }
+func (f QuotaFlags) String() string { return flagNames(uint32(f), "over", "depleted") }
 
 var quotaTable = wire.Table[*Quota]{
 	wire.BE64(unix.NFTA_QUOTA_BYTES, "NFTA_QUOTA_BYTES", func(q *Quota) *uint64 { return &q.Bytes }),
@@ -62,13 +62,13 @@ const (
 )
 
 func (t LimitType) String() string {
-	return nameOf(t, map[LimitType]string{NFT_LIMIT_PKTS: "packets", NFT_LIMIT_PKT_BYTES: "bytes"})
+	return nameOf(int64(t), []string{NFT_LIMIT_PKTS: "packets", NFT_LIMIT_PKT_BYTES: "bytes"})
 }
 
 // LimitFlags is enum nft_limit_flags.
 type LimitFlags uint32
 
-func (f LimitFlags) String() string { return flagNames(f, "over") }
+func (f LimitFlags) String() string { return flagNames(uint32(f), "over") }
 
 var limitTable = wire.Table[*Limit]{
 	wire.ReqBE(unix.NFTA_LIMIT_RATE, "NFTA_LIMIT_RATE", func(l *Limit) *uint64 { return &l.Rate }),

@@ -47,7 +47,7 @@ func (k CTKey) String() string {
 	if int(k) < len(names) {
 		return names[k]
 	}
-	return nameOf(k, nil)
+	return nameOf(int64(k), nil)
 }
 
 var ctTable = wire.Table[*CT]{

@@ -28,7 +28,7 @@ const (
 )
 
 func (r FIBResult) String() string {
-	return nameOf(r, map[FIBResult]string{NFT_FIB_RESULT_OIF: "oif", NFT_FIB_RESULT_OIFNAME: "oifname", NFT_FIB_RESULT_ADDRTYPE: "type"})
+	return nameOf(int64(r), []string{NFT_FIB_RESULT_OIF: "oif", NFT_FIB_RESULT_OIFNAME: "oifname", NFT_FIB_RESULT_ADDRTYPE: "type"})
 }
 
 // FIBFlags is enum nft_fib_flags: what is looked up, and by what.
@@ -45,7 +45,7 @@ const (
 )
 
 func (f FIBFlags) String() string {
-	return flagNames(f, "saddr", "daddr", "mark", "iif", "oif", "present")
+	return flagNames(uint32(f), "saddr", "daddr", "mark", "iif", "oif", "present")
 }
 
 var fibTable = wire.Table[*FIB]{

@@ -24,7 +24,7 @@ type LookupFlags uint32
 // NFT_LOOKUP_F_INV ends the rule when the key is in the set.
 const NFT_LOOKUP_F_INV LookupFlags = 1
 
-func (f LookupFlags) String() string { return flagNames(f, "inverted") }
+func (f LookupFlags) String() string { return flagNames(uint32(f), "inverted") }
 
 var lookupTable = wire.Table[*Lookup]{
 	wire.String(unix.NFTA_LOOKUP_SET, "NFTA_LOOKUP_SET", func(l *Lookup) *string { return &l.Set }),

@@ -45,7 +45,7 @@ func (k MetaKey) String() string {
 	if int(k) < len(names) {
 		return names[k]
 	}
-	return nameOf(k, nil)
+	return nameOf(int64(k), nil)
 }
 
 var metaTable = wire.Table[*Meta]{

@@ -32,14 +32,14 @@ const (
 )
 
 func (t NATType) String() string {
-	return nameOf(t, map[NATType]string{NFT_NAT_SNAT: "snat", NFT_NAT_DNAT: "dnat"})
+	return nameOf(int64(t), []string{NFT_NAT_SNAT: "snat", NFT_NAT_DNAT: "dnat"})
 }
 
 // NATFlags is NF_NAT_RANGE_* of linux/netfilter/nf_nat.h.
 type NATFlags uint32
 
 func (f NATFlags) String() string {
-	return flagNames(f, "map ips", "proto specified", "random", "persistent", "fully-random", "proto offset", "netmap")
+	return flagNames(uint32(f), "map ips", "proto specified", "random", "persistent", "fully-random", "proto offset", "netmap")
 }
 
 var natTable = wire.Table[*NAT]{

@@ -34,7 +34,7 @@ const (
 )
 
 func (b PayloadBase) String() string {
-	return nameOf(b, map[PayloadBase]string{
+	return nameOf(int64(b), []string{
 		NFT_PAYLOAD_LL_HEADER: "link layer header", NFT_PAYLOAD_NETWORK_HEADER: "network header",
 		NFT_PAYLOAD_TRANSPORT_HEADER: "transport header", NFT_PAYLOAD_INNER_HEADER: "inner header",
 	})

@@ -27,7 +27,7 @@ const (
 )
 
 func (t RejectType) String() string {
-	return nameOf(t, map[RejectType]string{NFT_REJECT_ICMP_UNREACH: "icmp", NFT_REJECT_TCP_RST: "tcp reset", NFT_REJECT_ICMPX_UNREACH: "icmpx"})
+	return nameOf(int64(t), []string{NFT_REJECT_ICMP_UNREACH: "icmp", NFT_REJECT_TCP_RST: "tcp reset", NFT_REJECT_ICMPX_UNREACH: "icmpx"})
 }
 
 var rejectTable = wire.Table[*Reject]{
@@ -53,7 +53,7 @@ func (l LogLevel) String() string {
 	if int(l) < len(names) {
 		return names[l]
 	}
-	return nameOf(l, nil)
+	return nameOf(int64(l), nil)
 }
 
 var logTable = wire.Table[*Log]{

@@ -45,7 +45,7 @@ const (
 
 // String is the name that nft has for the family.
 func (f Family) String() string {
-	return nameOf(f, map[Family]string{
+	return nameOf(int64(f), []string{
 		NFPROTO_UNSPEC: "unspec", NFPROTO_INET: "inet", NFPROTO_IPV4: "ip", NFPROTO_ARP: "arp",
 		NFPROTO_NETDEV: "netdev", NFPROTO_BRIDGE: "bridge", NFPROTO_IPV6: "ip6",
 	})
@@ -76,19 +76,16 @@ func headerRows[P any](f func(P) *Header) wire.Table[P] {
 // inet is the Header of plumb's own messages.
 var inet = Header{Family: NFPROTO_INET}
 
-// number is what the enumerations of nf_tables.h are in Go.
-type number interface{ ~uint8 | ~uint32 | ~int32 }
-
 // nameOf is n's name, or the number where there is none: what a trace shows.
-func nameOf[N number](n N, names map[N]string) string {
-	if name, ok := names[n]; ok {
-		return name
+func nameOf(n int64, names []string) string {
+	if n >= 0 && n < int64(len(names)) && names[n] != "" {
+		return names[n]
 	}
-	return strconv.FormatInt(int64(n), 10)
+	return strconv.FormatInt(n, 10)
 }
 
 // flagNames are the names of the bits that are set, lowest first and joined by commas; a bit without one is shown as hexadecimal.
-func flagNames[N number](flags N, names ...string) string {
+func flagNames(flags uint32, names ...string) string {
 	var text []byte
 	for bit := 0; flags>>bit != 0 && bit < 32; bit++ {
 		if flags>>bit&1 == 0 {

@@ -60,7 +60,7 @@ const (
 )
 
 func (f SetFlags) String() string {
-	return flagNames(f, "anonymous", "constant", "interval", "map", "timeout", "dynamic", "object", "concat", "expr")
+	return flagNames(uint32(f), "anonymous", "constant", "interval", "map", "timeout", "dynamic", "object", "concat", "expr")
 }
 
 // SetPolicy is enum nft_set_policies.
@@ -73,7 +73,7 @@ const (
 )
 
 func (p SetPolicy) String() string {
-	return nameOf(p, map[SetPolicy]string{NFT_SET_POL_PERFORMANCE: "performance", NFT_SET_POL_MEMORY: "memory"})
+	return nameOf(int64(p), []string{NFT_SET_POL_PERFORMANCE: "performance", NFT_SET_POL_MEMORY: "memory"})
 }
 
 // A DataType is the number of one of nft's data types (enum datatypes, include/datatype.h of nftables), or of a
@@ -108,11 +108,11 @@ func (t DataType) String() string {
 	if t == TypeVerdict {
 		return "verdict"
 	}
-	names := map[DataType]string{
+	names := []string{
 		TypeIPv4Addr: "ipv4_addr", TypeIPv6Addr: "ipv6_addr", TypeInetProto: "inet_proto", TypeInetService: "inet_service",
 		TypeMark: "mark", TypeIfName: "ifname",
 	}
-	last := nameOf(t&(1<<typeBits-1), names)
+	last := nameOf(int64(t&(1<<typeBits-1)), names)
 	if t>>typeBits == 0 {
 		return last
 	}

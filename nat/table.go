@@ -31,7 +31,7 @@ const (
 	NFT_TABLE_F_PERSIST                        // it outlives its owner, and waits for another (Linux 6.9)
 )
 
-func (f TableFlags) String() string { return flagNames(f, "dormant", "owner", "persist") }
+func (f TableFlags) String() string { return flagNames(uint32(f), "dormant", "owner", "persist") }
 
 // What x/sys/unix does not have of enum nft_table_attributes.
 const (
