@@ -42,19 +42,24 @@ func (m machine) boot(t *testing.T) []Result {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, qemu, "-accel", "tcg", "-m", "512", "-smp", "1", "-nodefaults", "-no-reboot", "-display", "none", "-nic", "none",
 		"-kernel", m.kernel.file("vmlinuz"), "-initrd", initramfs,
-		"-append", strings.TrimSpace("console=ttyS0 quiet panic=-1 loglevel=4 "+m.cmdline),
+		"-append", strings.TrimSpace("console=ttyS0 quiet panic=-1 loglevel=5 "+m.cmdline),
 		"-serial", "file:"+console, "-serial", "file:"+report)
 	output, err := cmd.CombinedOutput()
 	results := readReport(t, report)
 	if state := cmd.ProcessState; state != nil {
 		t.Logf("Linux %s: %d steps of %d, %.1f s of a processor", m.kernel.version, len(results), len(m.steps), (state.UserTime() + state.SystemTime()).Seconds())
 	}
-	if err != nil || len(results) < len(m.steps) || results[len(results)-1].Err != "" {
+	text, readErr := os.ReadFile(console)
+	if err != nil || readErr != nil || len(results) < len(m.steps) || results[len(results)-1].Err != "" {
 		for _, r := range results {
 			t.Log(r)
 		}
-		text, _ := os.ReadFile(console)
-		t.Fatalf("the machine did not get to the end: %v\n%s\nits console:\n%s", errors.Join(err, ctx.Err()), output, text)
+		t.Fatalf("the machine did not get to the end: %v\n%s\nits console:\n%s", errors.Join(err, readErr, ctx.Err()), output, text)
+	}
+	if bytes.Contains(text, []byte("Call Trace:")) {
+		t.Errorf("the kernel complains:\n%s", text)
+	} else if testing.Verbose() {
+		t.Logf("the console:\n%s", text)
 	}
 	return results
 }

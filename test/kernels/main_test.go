@@ -59,6 +59,9 @@ func need(t *testing.T, k kernel) kernel {
 	if os.Getenv("CI") == "true" {
 		missing = t.Fatalf
 	}
+	if testing.Short() {
+		t.Skip("a boot takes seconds")
+	}
 	if race {
 		t.Skip("the race detector would only see this test, not the programs that the kernel runs")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +39,7 @@ type place struct {
 type look struct {
 	place place
 	state lab.State
+	files []string // of the machine
 }
 
 func (m *machine) take(step kernels.Step, result *kernels.Result) (err error) {
@@ -156,15 +158,18 @@ func (m *machine) look(names []string) ([]look, error) {
 		if len(names) > 0 && !slices.Contains(names, p.name) {
 			continue
 		}
-		snapshot := lab.SnapshotNamespace
+		l := look{place: p}
+		var err error
 		if i == 0 {
-			snapshot = lab.Snapshot // with the mounts
+			l.files = files()
+			l.state, err = lab.Snapshot(p.ns) // with the mounts
+		} else {
+			l.state, err = lab.SnapshotNamespace(p.ns)
 		}
-		state, err := snapshot(p.ns)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, look{p, state})
+		list = append(list, l)
 	}
 	return list, nil
 }
@@ -184,8 +189,31 @@ func (m *machine) left() ([]string, error) {
 		for _, line := range lab.Diff(was.state, now[i].state) {
 			left = append(left, was.place.name+": "+line)
 		}
+		for _, file := range now[i].files {
+			if !slices.Contains(was.files, file) {
+				left = append(left, was.place.name+": file "+file+": left behind")
+			}
+		}
 	}
 	return left, err
+}
+
+// files are all that are the machine's own: not the kernel's, and not /image, in which plumb run --rootfs makes mount points.
+func files() []string {
+	var list []string
+	for _, dir := range []string{"/bin", "/etc", "/run", "/tmp", "/var"} {
+		filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				list = append(list, path)
+			}
+			return nil
+		})
+	}
+	entries, _ := os.ReadDir("/")
+	for _, e := range entries {
+		list = append(list, "/"+e.Name())
+	}
+	return list
 }
 
 // processes are those that are neither this one nor the kernel's own, whose parent is kthreadd, process 2 (proc_pid_stat(5)).
