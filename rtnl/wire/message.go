@@ -28,9 +28,14 @@ type Request struct {
 
 // New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
 func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Request {
+	return m.Info().request(flags, unsafe.Pointer(v), purpose)
+}
+
+//go:noinline
+func (i *Info) request(flags netlink.HeaderFlags, v unsafe.Pointer, purpose string) Request {
 	return Request{
-		Type: netlink.HeaderType(m.Type), Flags: netlink.Request | flags,
-		Name: m.Name, Purpose: purpose, body: of(m.Body), value: unsafe.Pointer(v),
+		Type: netlink.HeaderType(i.Type), Flags: netlink.Request | flags,
+		Name: i.Name, Purpose: purpose, body: i.body, value: v,
 	}
 }
 
