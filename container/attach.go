@@ -41,7 +41,8 @@ func (h *Host) Attach(ctx context.Context, n Network, target *netns.NS) (*Attach
 	if err != nil {
 		return nil, err
 	}
-	a := &attacher{host: h, net: n, target: target}
+	a := &attacher{host: h, net: n, target: target, ping: -1}
+	defer a.close()
 	a.HostLink, a.altName = hostLink(n.Name)
 	if err := a.run(ctx, given); err != nil {
 		return nil, errors.Join(err, a.undo.run())
@@ -59,7 +60,9 @@ type attacher struct {
 	classic bool       // for SetupVeth: the host's end has the whole subnet, the container's is left alone
 	uplinks []uplink   // what leads out
 	inside  *rtnl.Conn // in the container
-	peer    uint32     // index of the container's link
+	ping    int        // descriptor of the container's ping range, or -1: pingErr
+	pingErr error
+	peer    uint32 // index of the container's link
 	undo    undo
 }
 
@@ -85,10 +88,16 @@ func (a *attacher) run(ctx context.Context, subnetGiven bool) error {
 	if err := a.switchOn(); err != nil {
 		return err
 	}
-	if err := a.setUpHostEnd(); err != nil || a.classic {
+	if err := a.setUpHostEnd(); err != nil {
 		return err
 	}
-	return a.setUpInside()
+	if !a.classic {
+		if err := a.setUpInside(); err != nil {
+			return err
+		}
+	}
+	a.allowPing()
+	return nil
 }
 
 // prepare looks at the host and chooses what is free to choose. It changes nothing on the host.

@@ -111,7 +111,7 @@ func ExampleNetwork() {
 	fmt.Println(errors.Is(err, unix.ENODEV), err)
 	// Output:
 	// name "no spaces please": ' ' cannot stand there: letters, digits, and after the first also _ . - can
-	// true uplink wan9: the host has no such link: name another one with --uplink: no such device
+	// true uplink wan9: the host has no such link: name another one with --uplink
 }
 
 func ExamplePeerName() {

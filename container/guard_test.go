@@ -292,6 +292,7 @@ func TestRouterAdvertisement(t *testing.T) {
 		t.Skip("a kernel without IPv6")
 	}
 	box, a := w.attach(container.Network{Name: "attacker"})
+	must(t, ping(box, "10.0.0.1")) // the link carries packets
 	must(t, advertise(box, a.Interface))
 	if err := w.dropped(box, netip.AddrPort{}, at("192.0.2.1:7000"), w.host, at("10.0.0.1:7000")); err != nil {
 		t.Error(err) // its marker came after the advertisement
@@ -303,14 +304,27 @@ func TestRouterAdvertisement(t *testing.T) {
 	pair := rtnl.VethPair(&rtnl.Link{Index: 60, Name: "open0"}, &rtnl.Link{Index: 60, Name: "open1", NetNSFd: &fd})
 	must(t, w.host.Rtnl().Do(rtnl.NewLink(pair, ""), rtnl.SetUp(60, "")))
 	defer w.deleteLink("open0")
+	carrier, err := clab.Open(box, rtnl.Dial)
+	must(t, err)
+	defer carrier.Close()
+	must(t, carrier.Subscribe(rtnl.GroupLink))
 	must(t, box.Rtnl().Do(rtnl.SetUp(60, "")))
+	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
+	defer cancel()
+	err = carrier.Events(ctx, func(e rtnl.Event) error {
+		if e.Link != nil && e.Link.Index == 60 && e.Link.OperState == operUp {
+			return errSeen
+		}
+		return nil
+	})
+	if err != errSeen {
+		t.Fatal(err)
+	}
 	events, err := clab.Open(w.host, rtnl.Dial)
 	must(t, err)
 	defer events.Close()
 	must(t, events.Subscribe(rtnl.GroupIPv6Route))
 	must(t, advertise(box, "open1"))
-	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
-	defer cancel()
 	err = events.Events(ctx, func(e rtnl.Event) error {
 		if e.Route != nil && e.Route.DstLen == 0 && e.Route.Out == 60 {
 			return errSeen
@@ -323,6 +337,8 @@ func TestRouterAdvertisement(t *testing.T) {
 }
 
 var errSeen = errors.New("seen")
+
+const operUp = 6 // IF_OPER_UP, linux/if.h
 
 // believed is what the host has of IPv6 on a link: addresses, and routes through routers.
 func (w *town) believed(index uint32) (list []string) {

@@ -15,12 +15,12 @@ import (
 // without CAP_NET_RAW. In a user namespace only groups that are mapped can be named.
 const pingRange = "/proc/sys/net/ipv4/ping_group_range"
 
-// openInside opens a socket in the container's namespace, and lets its processes ping.
+// openInside opens in the container's namespace what is needed there later: a socket, and the ping range.
 func (a *attacher) openInside() error {
-	var ping error
+	a.ping = -1
 	err := a.target.Do(func() (err error) {
 		if a.inside, err = rtnl.Dial(a.host.config(a.net.Name, unix.NETLINK_ROUTE)); err == nil {
-			ping = a.allowPing()
+			a.ping, a.pingErr = unix.Open(pingRange, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		}
 		return err
 	})
@@ -28,40 +28,38 @@ func (a *attacher) openInside() error {
 		return fmt.Errorf("open a socket in the container's network namespace: %w", err)
 	}
 	a.undo.add("close the container's socket", a.inside.Close)
-	if ping != nil && !a.classic {
-		a.host.notice(fmt.Sprintf("ping in %s will need CAP_NET_RAW: %v", a.net.Name, ping))
-	}
 	return nil
 }
 
-// allowPing opens the ping range, unless it is open already. It runs on a thread that is in the container's namespace.
-func (a *attacher) allowPing() error {
+// allowPing opens the ping range, unless it is open already. It comes last, as it cannot always be undone: in a user
+// namespace not even the old value can be written. Where it fails the network is as good without.
+func (a *attacher) allowPing() {
+	err := a.pingErr
 	var b [64]byte
-	fd, err := unix.Open(pingRange, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", pingRange, err)
+	n := 0
+	if err == nil {
+		n, err = unix.Pread(a.ping, b[:], 0)
 	}
-	defer unix.Close(fd)
-	n, err := unix.Read(fd, b[:])
-	if err != nil {
-		return fmt.Errorf("read %s: %w", pingRange, err)
-	}
-	old := append([]byte(nil), b[:n]...)
 	var low, high int64
-	if n, _ := fmt.Sscan(string(old), &low, &high); n == 2 && low == 0 && high >= 0 {
-		return nil
+	if n, _ := fmt.Sscan(string(b[:n]), &low, &high); n == 2 && low == 0 && high >= 0 {
+		return
 	}
-	_, err = unix.Pwrite(fd, []byte("0 2147483647"), 0)
+	if err == nil {
+		_, err = unix.Pwrite(a.ping, []byte("0 2147483647"), 0)
+	}
 	if errors.Is(err, unix.EINVAL) {
-		_, err = unix.Pwrite(fd, []byte("0 0"), 0)
+		_, err = unix.Pwrite(a.ping, []byte("0 0"), 0)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", pingRange, err)
+		a.host.notice(fmt.Sprintf("ping in %s will need CAP_NET_RAW: open %s: %v", a.Name, pingRange, err))
 	}
-	a.undo.add("put net.ipv4.ping_group_range back", func() error {
-		return a.target.WriteSysctl("net.ipv4.ping_group_range", string(old))
-	})
-	return nil
+}
+
+// close closes what openInside opened, where that is not closed otherwise.
+func (a *attacher) close() {
+	if a.ping >= 0 {
+		unix.Close(a.ping)
+	}
 }
 
 // setUpInside sets up the container's end. lo comes last, in a send of its own: with it the attachment is complete, so that

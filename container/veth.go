@@ -58,7 +58,8 @@ func (h *Host) setupVeth(vethName string, target *netns.NS) error {
 	if err != nil {
 		return err
 	}
-	a := &attacher{host: h, net: n, target: target, classic: true}
+	a := &attacher{host: h, net: n, target: target, classic: true, ping: -1}
+	defer a.close()
 	a.HostLink = vethName
 	if err := a.run(context.Background(), true); err != nil {
 		return errors.Join(err, a.undo.run())
