@@ -78,7 +78,7 @@ func (s *State) readNamespace(ns *netns.NS) (err error) {
 		if err != nil && !errors.Is(err, unix.EPROTONOSUPPORT) { // a kernel without nfnetlink
 			return err
 		}
-		return s.readSysctls()
+		return s.readSysctls("net")
 	})
 	if err != nil {
 		return err

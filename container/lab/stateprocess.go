@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,32 +32,43 @@ func volatileSysctls() []string {
 	}
 }
 
-// readSysctls reads all files under /proc/sys/net, which are those of the calling thread's namespace. What cannot be
-// read (orders, secrets that are not set) is not there.
-func (s *State) readSysctls() error {
-	buf := make([]byte, 4096)
+// readSysctls reads all files under a directory of /proc/sys, where those of net are the calling thread's namespace's. What cannot
+// be read (orders, secrets that are not set) is not there.
+func (s *State) readSysctls(dir string) error {
+	files, err := filesIn(sysctlRoot + dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a link that goes meanwhile
+	}
+	var buf [4096]byte
 	volatile := volatileSysctls()
-	return filepath.WalkDir(sysctlRoot+"net", func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // a link that goes meanwhile
-		}
-		if err != nil || d.IsDir() {
-			return err
-		}
-		name := strings.TrimPrefix(path, sysctlRoot)
+	for _, f := range files {
+		name := dir + "/" + f
 		if slices.Contains(volatile, name) {
-			return nil
+			continue
 		}
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return nil
+		fd, opening := unix.Open(sysctlRoot+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if opening != nil {
+			continue
 		}
-		defer unix.Close(fd)
-		if n, err := unix.Read(fd, buf); err == nil {
+		n, reading := unix.Read(fd, buf[:])
+		unix.Close(fd)
+		if reading == nil {
 			s.add(kindSysctl, name, prop{"value", strings.TrimRight(string(buf[:n]), "\n")})
+		} else if reading == unix.EISDIR {
+			err = errors.Join(err, s.readSysctls(name))
 		}
-		return nil
-	})
+	}
+	return err
+}
+
+// filesIn are the names in a directory, in no order.
+func filesIn(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
 }
 
 // SnapshotProcess is the State of this process, as far as it can leave something behind: its mounts, its open files, and
@@ -98,16 +108,16 @@ const selfFD = "/proc/self/fd"
 
 // readFiles reads what the process's descriptors refer to.
 func (s *State) readFiles() error {
-	list, err := os.ReadDir(selfFD)
+	list, err := filesIn(selfFD)
 	if err != nil {
 		return err
 	}
 	for _, d := range list {
-		target, err := os.Readlink(filepath.Join(selfFD, d.Name()))
+		target, err := os.Readlink(selfFD + "/" + d)
 		if err != nil {
 			continue // closed meanwhile, as the directory itself is
 		}
-		fd, err := strconv.Atoi(d.Name())
+		fd, err := strconv.Atoi(d)
 		if err != nil || isSplicePipe(fd, target) {
 			continue
 		}
@@ -132,13 +142,13 @@ func isSplicePipe(fd int, target string) bool {
 
 // readSockets reads which of the process's sockets are in the namespace (SIOCGSKNS, linux/sockios.h).
 func (s *State) readSockets(ns *netns.NS) error {
-	list, err := os.ReadDir(selfFD)
+	list, err := filesIn(selfFD)
 	if err != nil {
 		return err
 	}
 	_, ino := ns.ID()
 	for _, d := range list {
-		fd, err := strconv.Atoi(d.Name())
+		fd, err := strconv.Atoi(d)
 		if err != nil {
 			continue
 		}
@@ -178,8 +188,10 @@ func describeSocket(fd int) string {
 		}.Enum(protocol)
 	}
 	name := kind + ", protocol " + wire.Names{
-		{Value: unix.IPPROTO_TCP, Name: "TCP"}, {Value: unix.IPPROTO_UDP, Name: "UDP"},
-		{Value: unix.IPPROTO_ICMP, Name: "ICMP"}, {Value: unix.IPPROTO_ICMPV6, Name: "ICMPv6"},
+		{Value: unix.IPPROTO_TCP, Name: "TCP"},
+		{Value: unix.IPPROTO_UDP, Name: "UDP"},
+		{Value: unix.IPPROTO_ICMP, Name: "ICMP"},
+		{Value: unix.IPPROTO_ICMPV6, Name: "ICMPv6"},
 	}.Enum(protocol)
 	switch a, _ := unix.Getsockname(fd); a := a.(type) {
 	case *unix.SockaddrInet4:
@@ -196,13 +208,13 @@ func describeSocket(fd int) string {
 // thread to whatever goroutine comes next: one that is left behind elsewhere opens somebody's socket in the wrong place.
 func (s *State) readThreads(ns *netns.NS) error {
 	const dir = "/proc/self/task"
-	tasks, err := os.ReadDir(dir)
+	tasks, err := filesIn(dir)
 	if err != nil {
 		return err
 	}
 	count := map[string]int{}
 	for _, d := range tasks {
-		if at, err := os.Readlink(filepath.Join(dir, d.Name(), "ns/net")); err == nil { // else it has ended
+		if at, err := os.Readlink(dir + "/" + d + "/ns/net"); err == nil { // else it has ended
 			count[at]++
 		}
 	}
