@@ -166,9 +166,12 @@ func readOnlySys() error {
 func refuseNetfilter() error {
 	const load, jump, ret = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
 	filter := []unix.SockFilter{ // struct seccomp_data: the number at 0, the arguments from 16 on, low half first on a little-endian machine
-		{Code: load, K: 0}, {Code: jump, K: unix.SYS_SOCKET, Jf: 5},
-		{Code: load, K: 16}, {Code: jump, K: unix.AF_NETLINK, Jf: 3},
-		{Code: load, K: 32}, {Code: jump, K: unix.NETLINK_NETFILTER, Jf: 1},
+		{Code: load, K: 0},
+		{Code: jump, K: unix.SYS_SOCKET, Jf: 5},
+		{Code: load, K: 16},
+		{Code: jump, K: unix.AF_NETLINK, Jf: 3},
+		{Code: load, K: 32},
+		{Code: jump, K: unix.NETLINK_NETFILTER, Jf: 1},
 		{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPROTONOSUPPORT)},
 		{Code: ret, K: unix.SECCOMP_RET_ALLOW},
 	}
