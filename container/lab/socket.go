@@ -40,7 +40,7 @@ func (h *Host) DialContext(ctx context.Context, network, address string) (net.Co
 		return nil, e.failed("dial", err)
 	}
 	defer f.Close() // FileConn has a descriptor of its own
-	if err := connect(ctx, f, e.sockaddr()); err != nil {
+	if err := Connect(ctx, f, e.sockaddr()); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -129,8 +129,9 @@ func (h *Host) socket(e endpoint) (f *os.File, err error) {
 	return f, err
 }
 
-// connect connects a socket that does not block, and waits as long as ctx allows.
-func connect(ctx context.Context, f *os.File, to unix.Sockaddr) error {
+// Connect connects a socket that does not block, and waits as long as ctx allows. Errors are the kernel's, in an
+// *os.SyscallError, or os.ErrDeadlineExceeded once ctx is done.
+func Connect(ctx context.Context, f *os.File, to unix.Sockaddr) error {
 	defer context.AfterFunc(ctx, func() { f.SetWriteDeadline(time.Unix(1, 0)) })()
 	raw, err := f.SyscallConn()
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
+
+	"plumb/container/lab"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,7 +37,7 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := connect(ctx, f, sa); err != nil {
+	if err := lab.Connect(ctx, f, sa); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
@@ -52,44 +53,6 @@ func openFor(a netip.Addr, kind int) (int, error) {
 		family = unix.AF_INET6
 	}
 	return unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
-}
-
-// connect waits until the socket, which does not block, is connected: connect(2), EINPROGRESS.
-func connect(ctx context.Context, f *os.File, to unix.Sockaddr) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	defer context.AfterFunc(ctx, func() { f.SetWriteDeadline(time.Unix(1, 0)) })()
-	begun := false
-	var result error
-	err = raw.Write(func(fd uintptr) bool {
-		if !begun {
-			begun, result = true, unix.Connect(int(fd), to)
-		} else {
-			result = outcome(int(fd))
-		}
-		return result != unix.EINPROGRESS && result != unix.EINTR
-	})
-	if err != nil {
-		return err
-	}
-	return result
-}
-
-// outcome is how a connect has ended, or EINPROGRESS: the poller may call for a socket that is not there yet.
-func outcome(fd int) error {
-	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err != nil {
-		return err
-	}
-	if n != 0 {
-		return unix.Errno(n)
-	}
-	if _, err := unix.Getpeername(fd); err != nil {
-		return unix.EINPROGRESS
-	}
-	return nil
 }
 
 // Sockaddr is an address and a port in the kernel's form. A zone is the name or the index of a link in the
