@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -88,6 +89,43 @@ func TestDiffNamespace(t *testing.T) {
 		})
 	}
 }
+
+// A link whose other end is down, or is not up yet, marks its routes (RTNH_F_LINKDOWN).
+func TestCarrierIsNoChange(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	h := addHost(t, l, "h", lab.HostOptions{})
+	before := snapshot(t, h)
+	peer, err := l.Internet().Rtnl().LinkByName("to-h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := lab.Open(h, rtnl.Dial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := events.Subscribe(rtnl.GroupLink); err != nil {
+		t.Fatal(err)
+	}
+	do(rtnl.SetDown(peer.Index, ""))(t, l.Internet())
+	err = events.Events(t.Context(), func(e rtnl.Event) error {
+		if e.Link != nil && e.Link.Name == lab.UplinkName && e.Link.Flags&unix.IFF_RUNNING == 0 {
+			return errSeen
+		}
+		return nil
+	})
+	if !errors.Is(err, errSeen) {
+		t.Fatal(err)
+	}
+	if err := events.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := lab.Diff(before, snapshot(t, h)); len(diff) > 0 {
+		t.Errorf("the carrier is gone, but so is more:\n%s", strings.Join(diff, "\n"))
+	}
+}
+
+var errSeen = errors.New("seen")
 
 func mustName(t *testing.T, diff []string, want string) {
 	t.Helper()

@@ -279,6 +279,9 @@ func steady(value string) string {
 		return value
 	}
 	flags := slices.DeleteFunc(strings.Split(value, "|"), func(f string) bool { return slices.Contains(passingFlags, f) })
+	if len(flags) == 0 {
+		return "0x0" // as where none ever was
+	}
 	return strings.Join(flags, "|")
 }
 
