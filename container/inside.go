@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
@@ -40,8 +41,7 @@ func (a *attacher) allowPing() {
 	if err == nil {
 		n, err = unix.Pread(a.ping, b[:], 0)
 	}
-	var low, high int64
-	if n, _ := fmt.Sscan(string(b[:n]), &low, &high); n == 2 && low == 0 && high >= 0 {
+	if strings.HasPrefix(string(b[:n]), "0\t") { // closed it is "1\t0"
 		return
 	}
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -98,8 +99,7 @@ func closeOnExecAbove(last int) error {
 		return fmt.Errorf("list open descriptors: %w", err)
 	}
 	for _, entry := range entries {
-		var fd int
-		if _, err := fmt.Sscan(entry.Name(), &fd); err == nil && fd > last {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > last {
 			unix.CloseOnExec(fd)
 		}
 	}

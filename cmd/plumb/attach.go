@@ -17,7 +17,7 @@ func attachCommand() command {
 	c.run = func(args []string) error {
 		var n networkFlags
 		f := newFlags(c)
-		pid := f.Int("pid", 0, "a process in the namespace")
+		pid := f.Int("pid", 0, "`PID` of a process in the namespace")
 		path := f.String("netns", "", "`PATH` of the namespace, such as /run/netns/web")
 		n.register(f)
 		words, err := f.parseAnywhere(args)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 
 	"plumb/container"
 	"plumb/rtnl/trace"
@@ -59,11 +60,11 @@ func (n *networkFlags) registerTrace(f *flags) {
 }
 
 func parseMTU(s string) (uint32, error) {
-	var mtu uint32
-	if _, err := fmt.Sscanf(s, "%d", &mtu); err != nil || fmt.Sprint(mtu) != s || mtu == 0 {
+	mtu, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || mtu == 0 {
 		return 0, fmt.Errorf("a number of bytes such as 1500 is needed")
 	}
-	return mtu, nil
+	return uint32(mtu), nil
 }
 
 // explainParse says what is needed where the standard library says what it did not like.
