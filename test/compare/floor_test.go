@@ -94,7 +94,7 @@ func newNursery(t testing.TB, floorPath string) *nursery {
 	return n
 }
 
-// pid is that of a new process. It waits in its namespace from its first instruction on.
+// pid is that of a new process. It waits by now: one that is still being loaded would take its part of the machine.
 func (n *nursery) pid() int {
 	if len(n.waiting) == nurserySize {
 		n.end()
@@ -104,7 +104,11 @@ func (n *nursery) pid() int {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
 	_, err := cmd.StdinPipe()
 	check(n.t, err)
+	ready, err := cmd.StdoutPipe()
+	check(n.t, err)
 	check(n.t, cmd.Start())
+	_, err = ready.Read(make([]byte, 1))
+	check(n.t, err)
 	n.waiting = append(n.waiting, cmd)
 	return cmd.Process.Pid
 }

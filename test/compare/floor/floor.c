@@ -6,7 +6,7 @@
  *	                        own, make its network, print the time that took in ns, look whether it is all there,
  *	                        and take it away again (the last two are not in the time)
  *	floor table|element N   the same N times, with processes of its own; prints the N times
- *	floor wait              a process that waits until its stdin ends
+ *	floor wait              a process that says a letter and waits until its stdin ends
  *
  * The network: a veth pair with its other end made in place and one queue a side, 10.0.0.1/24 and 10.0.0.2/24, lo up, a
  * default route, masquerading, and ip_forward where it is off. With "table" the masquerading is a table, a chain and a rule each time;
@@ -218,7 +218,7 @@ static int waiting(void) {
 int main(int argc, char **argv) {
 	char line[32];
 	if (argc == 2 && !strcmp(argv[1], "wait"))
-		return read(0, line, 1) < 0;
+		return write(1, "r", 1) < 0 || read(0, line, 1) < 0;
 	if (argc < 2 || (strcmp(argv[1], "table") && strcmp(argv[1], "element"))) {
 		fprintf(stderr, "usage: floor table|element [N], or floor wait\n");
 		return 2;
