@@ -140,7 +140,7 @@ func (n *nestBy) get(v unsafe.Pointer, a Attr) error {
 		*data = Raw(append([]byte{}, a.Data...))
 		return nil
 	}
-	*data = k.zero()
+	*data = reflect.New(k.typ.Elem()).Interface()
 	return k.table.decode(a.Data, k.address(*data))
 }
 
@@ -161,16 +161,17 @@ type Kinds map[string]Kind
 
 // A Kind is one table of Kinds, made by KindOf.
 type Kind struct {
-	table   *rows
-	zero    func() any                    // a new struct, by its address
-	address func(data any) unsafe.Pointer // of the struct that data points at; nil if that is another one
+	table *rows
+	typ   reflect.Type // of a pointer to the struct
 }
 
 // KindOf makes a kind of a table: the data is a P.
-func KindOf[P any](t *Table[P]) Kind {
-	typ := reflect.TypeFor[P]().Elem()
-	return Kind{of(t), func() any { return reflect.New(typ).Interface() }, func(data any) unsafe.Pointer {
-		p, _ := data.(P)
-		return address(p)
-	}}
+func KindOf[P any](t *Table[P]) Kind { return Kind{of(t), reflect.TypeFor[P]()} }
+
+// address is where the struct is that data points at; nil if that is another one.
+func (k *Kind) address(data any) unsafe.Pointer {
+	if reflect.TypeOf(data) != k.typ {
+		return nil
+	}
+	return reflect.ValueOf(data).UnsafePointer()
 }
