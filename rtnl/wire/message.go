@@ -16,27 +16,17 @@ type Message[T any] struct {
 
 // A Request is one message to be sent: a type, flags and a body. Message.New makes it.
 type Request struct {
-	Type    netlink.HeaderType
+	*Info
 	Flags   netlink.HeaderFlags
-	Name    string // of the type, such as RTM_NEWLINK
 	Purpose string // what it is for, such as "create pl-web"; errors and traces say it
 
-	body  *rows
-	value unsafe.Pointer // to the struct that body describes
-	raw   []byte         // a body that is encoded already
+	value unsafe.Pointer // to the struct that the Info's body describes; nil for a body that is
+	raw   []byte         // encoded already
 }
 
 // New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
 func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Request {
-	return m.Info().request(flags, unsafe.Pointer(v), purpose)
-}
-
-//go:noinline
-func (i *Info) request(flags netlink.HeaderFlags, v unsafe.Pointer, purpose string) Request {
-	return Request{
-		Type: netlink.HeaderType(i.Type), Flags: netlink.Request | flags,
-		Name: i.Name, Purpose: purpose, body: i.body, value: v,
-	}
+	return Request{Info: m.Info(), Flags: netlink.Request | flags, Purpose: purpose, value: unsafe.Pointer(v)}
 }
 
 // Info is what a trace needs to know of a message type: a Message without its Go type.
@@ -81,7 +71,7 @@ func (p *Protocol) Info(typ uint16) *Info {
 
 // Request makes a request of a type of p, with a body that is encoded already. NLM_F_REQUEST is always set.
 func (p *Protocol) Request(typ uint16, body []byte, purpose string) Request {
-	return Request{Type: netlink.HeaderType(typ), Flags: netlink.Request, Name: p.Info(typ).Name, Purpose: purpose, raw: body}
+	return Request{Info: p.Info(typ), Flags: netlink.Request, Purpose: purpose, raw: body}
 }
 
 // headerSize is the size of struct nlmsghdr, linux/netlink.h.
@@ -91,14 +81,14 @@ const headerSize = 16
 func (r *Request) appendTo(e *Encoder, seq uint32) {
 	start := len(e.b)
 	e.grow(headerSize)
-	if r.body != nil {
+	if r.value != nil {
 		r.body.encode(e, r.value)
 	}
 	copy(e.grow(len(r.raw)), r.raw)
 	n := len(e.b) - start
 	h := e.b[start:]
 	native.PutUint32(h[0:], uint32(n))
-	native.PutUint16(h[4:], uint16(r.Type))
+	native.PutUint16(h[4:], r.Type)
 	native.PutUint16(h[6:], uint16(r.Flags))
 	native.PutUint32(h[8:], seq)
 	// nlmsg_pid stays 0: the kernel takes the socket's own.
