@@ -24,77 +24,33 @@ var exprTable = wire.Table[*Expr]{
 
 // exprKinds are the expressions that this package knows, by the names that the kernel has for them.
 var exprKinds = wire.Kinds{
-	"bitwise":   wire.KindOf(&bitwiseTable),
-	"byteorder": wire.KindOf(&byteOrderTable),
-	"cmp":       wire.KindOf(&cmpTable),
-	"counter":   wire.KindOf(&counterTable),
-	"ct":        wire.KindOf(&ctTable),
-	"fib":       wire.KindOf(&fibTable),
-	"immediate": wire.KindOf(&immediateTable),
-	"last":      wire.KindOf(&lastTable),
-	"limit":     wire.KindOf(&limitTable),
-	"log":       wire.KindOf(&logTable),
-	"lookup":    wire.KindOf(&lookupTable),
-	"masq":      wire.KindOf(&masqTable),
-	"meta":      wire.KindOf(&metaTable),
-	"nat":       wire.KindOf(&natTable),
-	"payload":   wire.KindOf(&payloadTable),
-	"quota":     wire.KindOf(&quotaTable),
-	"range":     wire.KindOf(&rangeTable),
-	"redir":     wire.KindOf(&redirTable),
-	"reject":    wire.KindOf(&rejectTable),
+	wire.KindOf("bitwise", &bitwiseTable),
+	wire.KindOf("byteorder", &byteOrderTable),
+	wire.KindOf("cmp", &cmpTable),
+	wire.KindOf("counter", &counterTable),
+	wire.KindOf("ct", &ctTable),
+	wire.KindOf("fib", &fibTable),
+	wire.KindOf("immediate", &immediateTable),
+	wire.KindOf("last", &lastTable),
+	wire.KindOf("limit", &limitTable),
+	wire.KindOf("log", &logTable),
+	wire.KindOf("lookup", &lookupTable),
+	wire.KindOf("masq", &masqTable),
+	wire.KindOf("meta", &metaTable),
+	wire.KindOf("nat", &natTable),
+	wire.KindOf("payload", &payloadTable),
+	wire.KindOf("quota", &quotaTable),
+	wire.KindOf("range", &rangeTable),
+	wire.KindOf("redir", &redirTable),
+	wire.KindOf("reject", &rejectTable),
 }
 
-// Exprs makes expressions of their data: each is a pointer to a struct of this package, and named by its type.
+// Exprs makes expressions of their data: each is a pointer to a struct of this package, and named by its type; what is none has no name, and is refused by the
+// encoder.
 func Exprs(data ...any) []Expr {
 	exprs := make([]Expr, len(data))
 	for i, d := range data {
-		exprs[i] = Expr{Name: exprName(d), Data: d}
+		exprs[i] = Expr{Name: exprKinds.NameOf(d), Data: d}
 	}
 	return exprs
-}
-
-// exprName is the kernel's name of an expression; "" for what is none, which the encoder then refuses.
-func exprName(data any) string {
-	switch data.(type) {
-	case *Bitwise:
-		return "bitwise"
-	case *ByteOrder:
-		return "byteorder"
-	case *Cmp:
-		return "cmp"
-	case *Counter:
-		return "counter"
-	case *CT:
-		return "ct"
-	case *FIB:
-		return "fib"
-	case *Immediate:
-		return "immediate"
-	case *Last:
-		return "last"
-	case *Limit:
-		return "limit"
-	case *Log:
-		return "log"
-	case *Lookup:
-		return "lookup"
-	case *Masq:
-		return "masq"
-	case *Meta:
-		return "meta"
-	case *NAT:
-		return "nat"
-	case *Payload:
-		return "payload"
-	case *Quota:
-		return "quota"
-	case *Range:
-		return "range"
-	case *Redir:
-		return "redir"
-	case *Reject:
-		return "reject"
-	}
-	return ""
 }

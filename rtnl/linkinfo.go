@@ -18,7 +18,7 @@ var linkInfoTable = wire.Table[*LinkInfo]{
 	wire.NestBy(unix.IFLA_INFO_DATA, "IFLA_INFO_DATA",
 		func(i *LinkInfo) string { return i.Kind },
 		func(i *LinkInfo) *any { return &i.Data },
-		wire.Kinds{"veth": wire.KindOf(&vethTable)}),
+		wire.Kinds{wire.KindOf("veth", &vethTable)}),
 	wire.Unknown(func(i *LinkInfo) *[]wire.Attr { return &i.Rest }, linkInfoKnown...),
 }
 

@@ -50,7 +50,7 @@ var benchVethTable = Table[*benchVeth]{
 var benchInfoTable = Table[*benchInfo]{
 	String(1, "IFLA_INFO_KIND", func(i *benchInfo) *string { return &i.Kind }),
 	NestBy(2, "IFLA_INFO_DATA", func(i *benchInfo) string { return i.Kind }, func(i *benchInfo) *any { return &i.Data },
-		Kinds{"veth": KindOf(&benchVethTable)}),
+		Kinds{KindOf("veth", &benchVethTable)}),
 }
 
 var benchLinkTable = Join(benchLinkFields, Table[*benchLink]{

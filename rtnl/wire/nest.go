@@ -123,7 +123,7 @@ func (n *nestBy) put(e *Encoder, r *row, v unsafe.Pointer) {
 	start := e.begin(r.typ | flagNested)
 	if raw, ok := data.(Raw); ok {
 		copy(e.grow(len(raw)), raw)
-	} else if k, ok := n.kinds[n.key(v)]; !ok {
+	} else if k := n.kinds.find(n.key(v)); k == nil {
 		e.fail("%s: %q is not known here, so its data can only be a wire.Raw", r.name, n.key(v))
 	} else if x := k.address(data); x == nil {
 		e.fail("%s: a %T cannot be the data of %q", r.name, data, n.key(v))
@@ -135,8 +135,8 @@ func (n *nestBy) put(e *Encoder, r *row, v unsafe.Pointer) {
 
 func (n *nestBy) get(v unsafe.Pointer, a Attr) error {
 	data := (*any)(n.at(v))
-	k, ok := n.kinds[n.key(v)]
-	if !ok {
+	k := n.kinds.find(n.key(v))
+	if k == nil {
 		*data = Raw(append([]byte{}, a.Data...))
 		return nil
 	}
@@ -147,7 +147,7 @@ func (n *nestBy) get(v unsafe.Pointer, a Attr) error {
 func (n *nestBy) show(a Attr) string { return hex(a.Data) }
 
 func (n *nestBy) inner(v unsafe.Pointer) layout {
-	if k, ok := n.kinds[n.key(v)]; ok {
+	if k := n.kinds.find(n.key(v)); k != nil {
 		return k.table
 	}
 	return nil
@@ -157,16 +157,38 @@ func (n *nestBy) inner(v unsafe.Pointer) layout {
 type Raw []byte
 
 // Kinds are the tables that a NestBy chooses from.
-type Kinds map[string]Kind
+type Kinds []Kind
+
+// find returns the kind of a name; nil where there is none.
+func (ks Kinds) find(name string) *Kind {
+	for i := range ks {
+		if ks[i].name == name {
+			return &ks[i]
+		}
+	}
+	return nil
+}
+
+// NameOf is the name of the kind whose data a value can be, or "".
+func (ks Kinds) NameOf(data any) string {
+	typ := reflect.TypeOf(data)
+	for i := range ks {
+		if ks[i].typ == typ {
+			return ks[i].name
+		}
+	}
+	return ""
+}
 
 // A Kind is one table of Kinds, made by KindOf.
 type Kind struct {
+	name  string
 	table *rows
 	typ   reflect.Type // of a pointer to the struct
 }
 
-// KindOf makes a kind of a table: the data is a P.
-func KindOf[P any](t *Table[P]) Kind { return Kind{of(t), reflect.TypeFor[P]()} }
+// KindOf makes a kind of a name and a table: the data is a P.
+func KindOf[P any](name string, t *Table[P]) Kind { return Kind{name, of(t), reflect.TypeFor[P]()} }
 
 // address is where the struct is that data points at; nil if that is another one.
 func (k *Kind) address(data any) unsafe.Pointer {

@@ -24,7 +24,7 @@ type inner struct {
 var innerTable = Table[*inner]{
 	BE16(2, "INNER_PORT", func(i *inner) *uint16 { return &i.Port }),
 	NestBy(3, "INNER_DATA", func(i *inner) string { return i.Kind }, func(i *inner) *any { return &i.Data },
-		Kinds{"leaf": KindOf(&leafTable)}),
+		Kinds{KindOf("leaf", &leafTable)}),
 	String(1, "INNER_KIND", func(i *inner) *string { return &i.Kind }),
 }
 

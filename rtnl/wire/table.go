@@ -199,6 +199,8 @@ func (rs rows) find(typ uint16) *row {
 }
 
 // Join makes one table of several, for a message that adds to another's attributes. Only the first may have fields.
+//
+//go:noinline
 func Join[P any](tables ...Table[P]) Table[P] {
 	var joined Table[P]
 	for _, t := range tables {

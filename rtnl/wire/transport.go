@@ -105,18 +105,18 @@ func (s *socket) Receive(b []byte, wait bool) (int, error) {
 	return s.n, s.err
 }
 
-// readFD reads one datagram that the kernel sent: any process with CAP_NET_ADMIN over the namespace may send to the
-// socket too (netlink_sendmsg, net/netlink/af_netlink.c), and is not believed.
 func (s *socket) readFD(fd uintptr) bool {
+	s.n, s.err = receiveFromKernel(int(fd), s.b)
+	return s.err != unix.EAGAIN || !s.wait
+}
+
+// receiveFromKernel reads one datagram that the kernel sent: any process with CAP_NET_ADMIN over the namespace may send to
+// the socket too (netlink_sendmsg, net/netlink/af_netlink.c), and is not believed. The error is EAGAIN where there is none.
+func receiveFromKernel(fd int, b []byte) (int, error) {
 	for {
-		var from unix.RawSockaddrNetlink
-		s.n, from, s.err = recvfrom(int(fd), s.b)
-		switch {
-		case s.err == unix.EINTR, s.err == nil && from.Pid != 0:
-		case s.err == unix.EAGAIN:
-			return !s.wait
-		default:
-			return true
+		n, from, err := recvfrom(fd, b)
+		if err != unix.EINTR && (err != nil || from.Pid == 0) {
+			return n, err
 		}
 	}
 }
