@@ -86,7 +86,7 @@ func (h *Host) findLink(name, link, anyName string) (*rtnl.Link, error) {
 // withdraw takes the gateway's address off a host end, and with it the route to the container.
 func (h *Host) withdraw(link *rtnl.Link) error {
 	addrs, err := h.rtnl.Addrs(rtnl.IPv4, link.Index)
-	if err != nil {
+	if err := ignore(unix.ENODEV, err); err != nil {
 		return fmt.Errorf("read the addresses of %s: %w", link.Name, err)
 	}
 	for i := range addrs {

@@ -20,7 +20,13 @@ const pingRange = "/proc/sys/net/ipv4/ping_group_range"
 func (a *attacher) openInside() error {
 	a.ping = -1
 	err := a.target.Do(func() (err error) {
-		if a.inside, err = rtnl.Dial(a.host.config(a.net.Name, unix.NETLINK_ROUTE)); err == nil {
+		config := a.host.config(a.net.Name, unix.NETLINK_ROUTE)
+		if config.Transport == nil {
+			if config.Transport, err = wire.Brief(unix.NETLINK_ROUTE); err != nil {
+				return err
+			}
+		}
+		if a.inside, err = rtnl.Dial(config); err == nil {
 			a.ping, a.pingErr = unix.Open(pingRange, unix.O_RDWR|unix.O_CLOEXEC, 0)
 		}
 		return err

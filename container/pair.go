@@ -235,7 +235,7 @@ func (h *Host) leftover(link *rtnl.Link) (bool, error) {
 		return false, fmt.Errorf("read the lease of %s: %w", id.addr.Addr(), err)
 	}
 	addrs, err := h.rtnl.Addrs(rtnl.IPv4, link.Index)
-	if err != nil {
+	if err := ignore(unix.ENODEV, err); err != nil {
 		return false, fmt.Errorf("read the addresses of %s: %w", link.Name, err)
 	}
 	return len(addrs) == 0, nil
