@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -13,12 +14,12 @@ import (
 
 // Field is a field in the host's byte order.
 func Field[P any, V integer](name string, f func(P) *V) Row[P] {
-	return Row[P]{number(0, name, inField, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(0, name, inField, at(f), reflect.TypeFor[V]())}
 }
 
 // FieldBE is a field in network byte order, such as nfgenmsg's res_id.
 func FieldBE[P any, V integer](name string, f func(P) *V) Row[P] {
-	return Row[P]{number(0, name, inField|bigEndian, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(0, name, inField|bigEndian, at(f), reflect.TypeFor[V]())}
 }
 
 // Pad is n bytes of a fixed struct that hold nothing.
@@ -34,53 +35,53 @@ func (padding) show(a Attr) string                       { return hex(a.Data) }
 
 // U8 is a number of 8 bits.
 func U8[P any, V ~uint8 | ~int8](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
 }
 
 // U16 is a number of 16 bits in the host's byte order.
 func U16[P any, V ~uint16 | ~int16](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
 }
 
 // U32 is a number of 32 bits in the host's byte order.
 func U32[P any, V ~uint32 | ~int32](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
 }
 
 // U64 is a number of 64 bits in the host's byte order.
 func U64[P any, V ~uint64 | ~int64](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, 0, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
 }
 
 // BE16 is a number of 16 bits in network byte order.
 func BE16[P any, V ~uint16 | ~int16](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, bigEndian, at(f), reflect.TypeFor[V]())}
 }
 
 // BE32 is a number of 32 bits in network byte order, as all of nftables' are.
 func BE32[P any, V ~uint32 | ~int32](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, bigEndian, at(f), reflect.TypeFor[V]())}
 }
 
 // BE64 is a number of 64 bits in network byte order.
 func BE64[P any, V ~uint64 | ~int64](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, bigEndian, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, bigEndian, at(f), reflect.TypeFor[V]())}
 }
 
 // ReqBE is a number in network byte order, of the Go type's size, that is always sent, 0 as well. Many of nftables'
 // attributes are required and have a 0 that says something: NFT_CMP_EQ, NF_DROP, NF_INET_PRE_ROUTING.
 func ReqBE[P any, V integer](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, bigEndian|always, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, bigEndian|always, at(f), reflect.TypeFor[V]())}
 }
 
 // Opt is a number in the host's byte order, of the Go type's size, of which 0 is a value and nil is not sent.
 func Opt[P any, V integer](typ uint16, name string, f func(P) **V) Row[P] {
-	return Row[P]{number(typ, name, byPointer, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, byPointer, at(f), reflect.TypeFor[V]())}
 }
 
 // OptBE is Opt in network byte order.
 func OptBE[P any, V integer](typ uint16, name string, f func(P) **V) Row[P] {
-	return Row[P]{number(typ, name, byPointer|bigEndian, sizeOf[V](), at(f), nameOf[V])}
+	return Row[P]{number(typ, name, byPointer|bigEndian, at(f), reflect.TypeFor[V]())}
 }
 
 // attribute is a row of no special role.
@@ -96,15 +97,15 @@ const (
 	byPointer                        // unless its pointer is nil
 )
 
-// number is a row of a number of size bytes. It is not inlined, as other makers of rows are not: there are hundreds of rows,
+// number is a row of a number of a Go type. It is not inlined, as other makers of rows are not: there are hundreds of rows,
 // and each would have its code.
 //
 //go:noinline
-func number(typ uint16, name string, form numberForm, size int, at getter, show func(uint64) string) *row {
-	n := numeric{size: size, big: form&bigEndian != 0, always: form&always != 0, at: at, name: show}
+func number(typ uint16, name string, form numberForm, at getter, of reflect.Type) *row {
+	n := numeric{size: int(of.Size()), big: form&bigEndian != 0, always: form&always != 0, at: at, typ: of}
 	r := &row{typ: typ, name: name, codec: &n}
 	if form&inField != 0 {
-		r.size = size
+		r.size = n.size
 	}
 	if form&byPointer != 0 {
 		r.codec = &optional{n}
@@ -119,7 +120,7 @@ type numeric struct {
 	big    bool // in network byte order
 	always bool // sent though it is 0
 	at     getter
-	name   func(uint64) string // how its type shows it
+	typ    reflect.Type
 }
 
 func (n *numeric) put(e *Encoder, r *row, v unsafe.Pointer) {
@@ -144,7 +145,9 @@ func (n *numeric) show(a Attr) string {
 	if err != nil {
 		return hex(a.Data)
 	}
-	return n.name(x)
+	v := reflect.New(n.typ)
+	store(v.UnsafePointer(), n.size, x)
+	return fmt.Sprint(v.Elem().Interface()) // as its type says: by its String method, or else in decimal
 }
 
 // optional is a number that has an absent besides its 0: the field is a pointer to it.
@@ -165,12 +168,6 @@ func (o *optional) get(v unsafe.Pointer, a Attr) error {
 	}
 	return err
 }
-
-// nameOf shows a number as its type does: by its String method, or else in decimal.
-func nameOf[V integer](n uint64) string { return fmt.Sprint(V(n)) }
-
-// sizeOf is the size of a number in bytes.
-func sizeOf[V integer]() int { return int(unsafe.Sizeof(V(0))) }
 
 // String is a string that ends in a NUL on the wire, such as an interface's name. "" is not sent.
 func String[P any](typ uint16, name string, f func(P) *string) Row[P] {
@@ -241,7 +238,7 @@ func cstring(b []byte) string {
 
 // Bytes is a payload that has no shape of its own. nil is not sent.
 func Bytes[P any, V ~[]byte](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{blobRow(typ, name, at(f), textOf[V])}
+	return Row[P]{blobRow(typ, name, at(f), reflect.TypeFor[V]())}
 }
 
 // MAC is a link-layer address. nil is not sent.
@@ -250,14 +247,14 @@ func MAC[P any](typ uint16, name string, f func(P) *net.HardwareAddr) Row[P] {
 }
 
 //go:noinline
-func blobRow(typ uint16, name string, at getter, text func([]byte) string) *row {
-	return attribute(typ, name, &blob{at: at, text: text})
+func blobRow(typ uint16, name string, at getter, of reflect.Type) *row {
+	return attribute(typ, name, &blob{at: at, typ: of})
 }
 
 type blob struct {
 	flat
-	at   getter
-	text func([]byte) string // how its type shows it
+	at  getter
+	typ reflect.Type
 }
 
 func (p *blob) put(e *Encoder, r *row, v unsafe.Pointer) {
@@ -271,14 +268,12 @@ func (p *blob) get(v unsafe.Pointer, a Attr) error {
 	return nil
 }
 
-func (p *blob) show(a Attr) string { return p.text(a.Data) }
-
-// textOf shows bytes as their type does: by its String method, or else in hexadecimal.
-func textOf[V ~[]byte](b []byte) string {
-	if s, ok := any(V(b)).(fmt.Stringer); ok {
+// show shows bytes as their type does: by its String method, or else in hexadecimal.
+func (p *blob) show(a Attr) string {
+	if s, ok := reflect.NewAt(p.typ, unsafe.Pointer(&a.Data)).Elem().Interface().(fmt.Stringer); ok {
 		return s.String()
 	}
-	return hex(b)
+	return hex(a.Data)
 }
 
 // IP is an IPv4 or IPv6 address, 4 or 16 bytes. The zero Addr is not sent; a decoded 4-in-6 address stays one.
