@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -89,19 +88,5 @@ func errnoOf(err error) (errno unix.Errno, found bool) {
 
 // closeOnExecAbove marks every descriptor above last close-on-exec, also those that were inherited by accident (CVE-2024-21626).
 func closeOnExecAbove(last int) error {
-	err := unix.CloseRange(uint(last)+1, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
-	if err == nil || !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
-		return err
-	}
-	// Linux before 5.11.
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return fmt.Errorf("list open descriptors: %w", err)
-	}
-	for _, entry := range entries {
-		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > last {
-			unix.CloseOnExec(fd)
-		}
-	}
-	return nil
+	return unix.CloseRange(uint(last)+1, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
 }

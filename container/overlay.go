@@ -130,23 +130,32 @@ func (r *rootfs) compose() error {
 	if err := r.setRoot(mnt); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir("/")
+	dir, err := os.Open("/")
 	if err != nil {
 		return err
 	}
-	for _, entry := range entries {
-		if isFresh("/" + entry.Name()) {
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if isFresh("/" + name) {
 			continue
 		}
 		// What this user may not see is left out; that is no failure of the container.
-		_ = r.composeEntry(entry)
+		_ = r.composeEntry(name)
 	}
 	return nil
 }
 
-func (r *rootfs) composeEntry(entry os.DirEntry) error {
-	name, path := entry.Name(), "/"+entry.Name()
-	switch entry.Type() {
+func (r *rootfs) composeEntry(name string) error {
+	path := "/" + name
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	switch info.Mode().Type() {
 	case os.ModeSymlink:
 		to, err := os.Readlink(path)
 		if err != nil {

@@ -83,7 +83,14 @@ func (c *Conn) unusedSubnets(f *ipFamily, p netip.Prefix) ([]wire.Request, error
 func spans(elements []Element) []span {
 	elements = slices.Clone(elements)
 	elements = slices.DeleteFunc(elements, func(e Element) bool { return e.Key == nil || !addrOf(e.Key.Value).IsValid() })
-	sort.Sort(byAddress(elements))
+	sort.SliceStable(elements, func(i, j int) bool {
+		a, b := &elements[i], &elements[j]
+		if c := addrOf(a.Key.Value).Compare(addrOf(b.Key.Value)); c != 0 {
+			return c < 0
+		}
+		// One ends where the next begins.
+		return a.Flags&NFT_SET_ELEM_INTERVAL_END != 0 && b.Flags&NFT_SET_ELEM_INTERVAL_END == 0
+	})
 	var all []span
 	open := false
 	for _, e := range elements {
@@ -98,20 +105,6 @@ func spans(elements []Element) []span {
 		open = !ends
 	}
 	return all
-}
-
-// byAddress orders the ends of intervals.
-type byAddress []Element
-
-func (b byAddress) Len() int      { return len(b) }
-func (b byAddress) Swap(i, j int) { b[i], b[j] = b[j], b[i] }
-
-func (b byAddress) Less(i, j int) bool {
-	if c := addrOf(b[i].Key.Value).Compare(addrOf(b[j].Key.Value)); c != 0 {
-		return c < 0
-	}
-	ends := func(e Element) bool { return e.Flags&NFT_SET_ELEM_INTERVAL_END != 0 }
-	return ends(b[i]) && !ends(b[j]) // one ends where the next begins
 }
 
 // lastOf is the last address of a's family, where an interval ends that has no end.

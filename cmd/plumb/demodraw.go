@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"plumb/container/lab"
@@ -106,7 +105,6 @@ func (d *demo) rules() (lines []string, err error) {
 		}
 		words = append(words, fmt.Sprintf("%s %d", c.Name, len(rules)))
 	}
-	slices.Sort(words)
 	lines = append(lines, "nftables table inet "+nat.TableName+", rules by chain:", "  "+strings.Join(words, ", "))
 	leases, err := conn.Leases()
 	for _, l := range leases {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -33,7 +32,7 @@ func pingCommand() command {
 		f.BoolVar(&o.Quiet, "q", false, "print the first line and the summary only")
 		f.Bool("n", false, "print numbers only: this ping never asks for the names of addresses")
 		f.StringVar(&o.Interface, "I", "", "send by this link, or from this address: `LINK|ADDRESS`")
-		words, err := f.parseAnywhere(separate(args))
+		words, err := f.parseAnywhere(args)
 		if err != nil {
 			return err
 		}
@@ -56,39 +55,6 @@ func pingCommand() command {
 		return runPing(o)
 	}
 	return c
-}
-
-// separate undoes what getopt(3) allows and people type: -c1, -nqc 1.
-func separate(args []string) []string {
-	var list []string
-	for i, arg := range args {
-		if arg == "--" {
-			return append(list, args[i:]...)
-		}
-		list = append(list, separateOne(arg)...)
-	}
-	return list
-}
-
-func separateOne(arg string) []string {
-	if len(arg) < 3 || arg[0] != '-' || arg[1] == '-' {
-		return []string{arg}
-	}
-	var list []string
-	for i := 1; i < len(arg); i++ {
-		option := "-" + arg[i:i+1]
-		switch {
-		case strings.IndexByte("46qn", arg[i]) >= 0:
-			list = append(list, option)
-		case strings.IndexByte("ciWwstI", arg[i]) < 0:
-			return []string{arg} // not an option: the error should show all of it
-		case i+1 < len(arg):
-			return append(list, option, strings.TrimPrefix(arg[i+1:], "="))
-		default:
-			return append(list, option)
-		}
-	}
-	return list
 }
 
 func runPing(o ping.Options) error {

@@ -35,8 +35,10 @@ func TestParseConfig(t *testing.T) {
 		"comments": {"# nameserver 1.1.1.1\n; nameserver 1.1.1.1\n\n", plain},
 		"servers":  {"nameserver 8.8.8.8\nnameserver\t2001:db8::1 # trailing\n", with(func(c *lookup.Config) { c.Servers = ports("8.8.8.8", "2001:db8::1") })},
 		"zone":     {"nameserver fe80::1%eth0", with(func(c *lookup.Config) { c.Servers = ports("fe80::1%eth0") })},
-		"no more than three": {"nameserver 1.0.0.1\nnameserver 1.0.0.2\nnameserver 1.0.0.3\nnameserver 1.0.0.4\n",
-			with(func(c *lookup.Config) { c.Servers = ports("1.0.0.1", "1.0.0.2", "1.0.0.3") })},
+		"no more than three": {
+			"nameserver 1.0.0.1\nnameserver 1.0.0.2\nnameserver 1.0.0.3\nnameserver 1.0.0.4\n",
+			with(func(c *lookup.Config) { c.Servers = ports("1.0.0.1", "1.0.0.2", "1.0.0.3") }),
+		},
 		"no address":         {"nameserver dns.example\nnameserver\n", plain},
 		"search":             {"search a.example b.example.\n", with(func(c *lookup.Config) { c.Search = []string{"a.example", "b.example"} })},
 		"last of both":       {"search a.example\ndomain b.example c.example\n", with(func(c *lookup.Config) { c.Search = []string{"b.example"} })},

@@ -96,8 +96,10 @@ func TestCommand(t *testing.T) {
 		{at + "-t SRV google.com", 1, "", "plumb: lookup: google.com: the name exists, but not with such a record, asked SERVER\n"},
 		{at + "192.0.2.7", 1, "", "plumb: lookup: 192.0.2.7: no such name (NXDOMAIN), asked SERVER\n"},
 		{"--server " + closed + " google.com", 1, "", "plumb: lookup: google.com: connection refused, asked " + closed + ":53\n"},
-		{"--server " + silent.String() + " --timeout 0.05 --tries 2 google.com", 1, "",
-			"plumb: lookup: google.com: no answer in time (50ms, 2 tries), asked " + silent.String() + "\n"},
+		{
+			"--server " + silent.String() + " --timeout 0.05 --tries 2 google.com", 1, "",
+			"plumb: lookup: google.com: no answer in time (50ms, 2 tries), asked " + silent.String() + "\n",
+		},
 		{at + "bücher.example", 1, "", "plumb: lookup: bücher.example: a name outside ASCII: give its xn-- form (RFC 5890)\n"},
 		{"--server x google.com", 2, "", "not an address"},
 		{at + "-t A 8.8.8.8", 2, "", "PTR record only"},

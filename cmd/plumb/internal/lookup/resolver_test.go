@@ -43,8 +43,11 @@ func TestAnswers(t *testing.T) {
 		"one":     {[]dnsmessage.Resource{a("x.example.", "192.0.2.1")}, []string{"x.example. 60 IN A 192.0.2.1"}, nil},
 		"case":    {[]dnsmessage.Resource{a("X.eXample.", "192.0.2.1")}, []string{"X.eXample. 60 IN A 192.0.2.1"}, nil},
 		"nothing": {nil, nil, lookup.ErrNoRecords},
-		"aliases": {[]dnsmessage.Resource{alias("y.example.", "z.example."), alias("x.example.", "y.example."), a("z.example.", "192.0.2.1")},
-			[]string{"x.example. 60 IN CNAME y.example.", "y.example. 60 IN CNAME z.example.", "z.example. 60 IN A 192.0.2.1"}, nil},
+		"aliases": {
+			[]dnsmessage.Resource{alias("y.example.", "z.example."), alias("x.example.", "y.example."), a("z.example.", "192.0.2.1")},
+			[]string{"x.example. 60 IN CNAME y.example.", "y.example. 60 IN CNAME z.example.", "z.example. 60 IN A 192.0.2.1"},
+			nil,
+		},
 		"an alias to itself":    {[]dnsmessage.Resource{alias("x.example.", "x.example.")}, nil, lookup.ErrNoRecords},
 		"what nobody asked for": {[]dnsmessage.Resource{a("bank.example.", "192.0.2.66")}, nil, lookup.ErrNoRecords},
 		"and beside the answer": {[]dnsmessage.Resource{a("bank.example.", "192.0.2.66"), a("x.example.", "192.0.2.1")}, []string{"x.example. 60 IN A 192.0.2.1"}, nil},

@@ -133,8 +133,10 @@ func unreachable4(code byte, mtu uint32) string {
 func icmpv6Error(kind, code byte, info uint32) string {
 	switch kind {
 	case 1:
-		texts := [...]string{"No route", "Administratively prohibited", "Beyond scope of source address",
-			"Address unreachable", "Port unreachable", "Source address failed policy", "Reject route"}
+		texts := [...]string{
+			"No route", "Administratively prohibited", "Beyond scope of source address",
+			"Address unreachable", "Port unreachable", "Source address failed policy", "Reject route",
+		}
 		if int(code) < len(texts) {
 			return "Destination unreachable: " + texts[code]
 		}

@@ -80,8 +80,10 @@ func TestOptions(t *testing.T) {
 		"ttl":         {"127.0.0.1", func(o *ping.Options) { o.TTL = 3 }, "PING 127.0.0.1 (127.0.0.1) 56(84) bytes of data.\n64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time=N ms\n"},
 		"quiet":       {"127.0.0.1", func(o *ping.Options) { o.Quiet = true }, "PING 127.0.0.1 (127.0.0.1) 56(84) bytes of data.\n\n"},
 		"from a link": {"127.0.0.1", func(o *ping.Options) { o.Interface = "lo" }, "PING 127.0.0.1 (127.0.0.1) from 127.0.0.1 lo: 56(84) bytes of data.\n64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time=N ms\n"},
-		"from an address": {"127.0.0.1", func(o *ping.Options) { o.Interface = "127.0.0.4" },
-			"PING 127.0.0.1 (127.0.0.1) from 127.0.0.4 : 56(84) bytes of data.\n64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time=N ms\n"},
+		"from an address": {
+			"127.0.0.1", func(o *ping.Options) { o.Interface = "127.0.0.4" },
+			"PING 127.0.0.1 (127.0.0.1) from 127.0.0.4 : 56(84) bytes of data.\n64 bytes from 127.0.0.1: icmp_seq=1 ttl=64 time=N ms\n",
+		},
 	} {
 		got, _, err := run(t, ns, c.host, 1, c.change)
 		if err != nil || !strings.HasPrefix(got, c.want) {

@@ -53,8 +53,10 @@ wrong data byte #5 should be 0x5 but was 0xff
 		"ttl exceeded":     {false, failing(11, 0, 0), "From 127.0.0.3 icmp_seq=1 Time to live exceeded\nFrom 127.0.0.3 icmp_seq=2 Time to live exceeded\n"},
 		"no route, v6":     {true, failing(1, 0, 0), "From ::1 icmp_seq=1 Destination unreachable: No route\nFrom ::1 icmp_seq=2 Destination unreachable: No route\n"},
 		"hop limit, v6":    {true, failing(3, 0, 0), "From ::1 icmp_seq=1 Time exceeded: Hop limit\nFrom ::1 icmp_seq=2 Time exceeded: Hop limit\n"},
-		"answer, v6": {true, func(r *responder, q []byte) []message { return []message{r.echoed(q, nil)} },
-			"64 bytes from ::1: icmp_seq=1 ttl=64 time=N ms\n64 bytes from ::1: icmp_seq=2 ttl=64 time=N ms\n"},
+		"answer, v6": {
+			true, func(r *responder, q []byte) []message { return []message{r.echoed(q, nil)} },
+			"64 bytes from ::1: icmp_seq=1 ttl=64 time=N ms\n64 bytes from ::1: icmp_seq=2 ttl=64 time=N ms\n",
+		},
 	} {
 		for _, raw := range []bool{false, true} {
 			t.Run(name+map[bool]string{true: ", raw", false: ""}[raw], func(t *testing.T) {
@@ -106,19 +108,31 @@ func TestSummary(t *testing.T) {
 		change func(*ping.Options)
 		want   string
 	}{
-		"silence": {silent, 1, func(o *ping.Options) { o.Wait = 30 * time.Millisecond },
-			"1 packets transmitted, 0 received, 100% packet loss, time Nms\n\n"},
-		"a third": {odd, 3, func(o *ping.Options) { o.Wait = 200 * time.Millisecond },
-			"3 packets transmitted, 1 received, 66.6667% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n"},
+		"silence": {
+			silent, 1, func(o *ping.Options) { o.Wait = 30 * time.Millisecond },
+			"1 packets transmitted, 0 received, 100% packet loss, time Nms\n\n",
+		},
+		"a third": {
+			odd, 3, func(o *ping.Options) { o.Wait = 200 * time.Millisecond },
+			"3 packets transmitted, 1 received, 66.6667% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n",
+		},
 		"errors": {failing(3, 1, 0), 3, nil, "3 packets transmitted, 0 received, +3 errors, 100% packet loss, time Nms\n\n"},
-		"error before the deadline": {failing(3, 1, 0), 0, func(o *ping.Options) { o.Deadline = time.Hour },
-			"1 packets transmitted, 0 received, +1 errors, 100% packet loss, time Nms\n\n"},
-		"until the count is answered": {odd, 2, func(o *ping.Options) { o.Deadline = time.Hour },
-			"4 packets transmitted, 2 received, 50% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n"},
-		"deadline": {silent, 1, func(o *ping.Options) { o.Deadline, o.Interval = 30*time.Millisecond, time.Hour },
-			"1 packets transmitted, 0 received, 100% packet loss, time Nms\n\n"},
-		"duplicates": {firstTwice, 2, nil,
-			"2 packets transmitted, 2 received, +1 duplicates, 0% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n"},
+		"error before the deadline": {
+			failing(3, 1, 0), 0, func(o *ping.Options) { o.Deadline = time.Hour },
+			"1 packets transmitted, 0 received, +1 errors, 100% packet loss, time Nms\n\n",
+		},
+		"until the count is answered": {
+			odd, 2, func(o *ping.Options) { o.Deadline = time.Hour },
+			"4 packets transmitted, 2 received, 50% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n",
+		},
+		"deadline": {
+			silent, 1, func(o *ping.Options) { o.Deadline, o.Interval = 30*time.Millisecond, time.Hour },
+			"1 packets transmitted, 0 received, 100% packet loss, time Nms\n\n",
+		},
+		"duplicates": {
+			firstTwice, 2, nil,
+			"2 packets transmitted, 2 received, +1 duplicates, 0% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
