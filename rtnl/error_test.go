@@ -28,8 +28,10 @@ func TestErrors(t *testing.T) {
 		{"an index that is taken", func(w *world) wire.Request {
 			return rtnl.NewLink(rtnl.VethPair(&rtnl.Link{Index: hostEnd, Name: "other"}, &rtnl.Link{}), "create other")
 		}, unix.EEXIST, "", "create other: "},
-		{"no such link", func(*world) wire.Request { return rtnl.SetUp(77, "set link 77 up") },
-			unix.ENODEV, "", "set link 77 up: no such device (ENODEV)"},
+		{
+			"no such link", func(*world) wire.Request { return rtnl.SetUp(77, "set link 77 up") },
+			unix.ENODEV, "", "set link 77 up: no such device (ENODEV)",
+		},
 		{"an alias that is too long", func(*world) wire.Request {
 			return rtnl.SetLink(&rtnl.Link{Index: hostEnd, Alias: strings.Repeat("a", 256)}, "describe pl-web")
 		}, unix.ERANGE, "IFALIAS", "describe pl-web: IFALIAS: "},
@@ -51,18 +53,22 @@ func TestErrors(t *testing.T) {
 		{"a gateway that is nowhere", func(*world) wire.Request {
 			return rtnl.NewRoute(rtnl.Via(hostEnd, prefix("10.5.0.0/16"), prefix("192.0.2.1/32").Addr()), "route")
 		}, unix.ENETUNREACH, "", "route: Nexthop has invalid gateway (ENETUNREACH)"},
-		{"no such route", func(*world) wire.Request {
-			return rtnl.DelRoute(rtnl.OnLink(hostEnd, prefix("10.5.0.0/16")), "unroute")
+		{
+			"no such route", func(*world) wire.Request {
+				return rtnl.DelRoute(rtnl.OnLink(hostEnd, prefix("10.5.0.0/16")), "unroute")
+			},
+			unix.ESRCH, "", "(ESRCH)",
 		},
-			unix.ESRCH, "", "(ESRCH)"},
 		{"no such address", func(*world) wire.Request {
 			return rtnl.DelAddr(rtnl.AddrOf(hostEnd, prefix("10.5.0.1/16"), 0), "unaddress")
 		}, unix.EADDRNOTAVAIL, "", "(EADDRNOTAVAIL)"},
 		{"no such neighbour", func(*world) wire.Request {
 			return rtnl.DelNeigh(&rtnl.Neigh{Family: rtnl.IPv4, Index: hostEnd, Address: gateway}, "forget")
 		}, unix.ENOENT, "", "(ENOENT)"},
-		{"no such rule", func(*world) wire.Request { return rtnl.DelRule(rtnl.RuleFrom(prefix("10.5.0.0/16"), 9, 9), "unrule") },
-			unix.ENOENT, "", "(ENOENT)"},
+		{
+			"no such rule", func(*world) wire.Request { return rtnl.DelRule(rtnl.RuleFrom(prefix("10.5.0.0/16"), 9, 9), "unrule") },
+			unix.ENOENT, "", "(ENOENT)",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

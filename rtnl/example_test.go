@@ -91,8 +91,10 @@ func ExampleNewRoute() {
 
 	gateway := netip.MustParseAddr("10.0.0.1")
 	if err := c.Do(
-		rtnl.NewLink(&rtnl.Link{Name: "eth0", Index: 2, Flags: unix.IFF_UP, Change: unix.IFF_UP,
-			Info: &rtnl.LinkInfo{Kind: "bridge"}}, "create eth0"),
+		rtnl.NewLink(&rtnl.Link{
+			Name: "eth0", Index: 2, Flags: unix.IFF_UP, Change: unix.IFF_UP,
+			Info: &rtnl.LinkInfo{Kind: "bridge"},
+		}, "create eth0"),
 		rtnl.NewAddr(rtnl.AddrOf(2, netip.MustParsePrefix("10.0.0.2/24"), unix.IFA_F_NOPREFIXROUTE), "give eth0 its address"),
 		rtnl.NewRoute(rtnl.OnLink(2, netip.PrefixFrom(gateway, 32)), "reach the gateway"),
 		rtnl.NewRoute(rtnl.Via(2, rtnl.Default(gateway), gateway), "reach everything else"),
