@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"plumb/container/netns"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 
@@ -19,21 +20,20 @@ const pingRange = "/proc/sys/net/ipv4/ping_group_range"
 // openInside opens in the container's namespace what is needed there later: a socket, and the ping range.
 func (a *attacher) openInside() error {
 	a.ping = -1
-	err := a.target.Do(func() (err error) {
+	inside, err := netns.Open(a.target, func() (_ *rtnl.Conn, err error) {
 		config := a.host.config(a.net.Name, unix.NETLINK_ROUTE)
 		if config.Transport == nil {
 			if config.Transport, err = wire.Brief(unix.NETLINK_ROUTE); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		if a.inside, err = rtnl.Dial(config); err == nil {
-			a.ping, a.pingErr = unix.Open(pingRange, unix.O_RDWR|unix.O_CLOEXEC, 0)
-		}
-		return err
+		a.ping, a.pingErr = unix.Open(pingRange, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		return rtnl.Dial(config)
 	})
 	if err != nil {
 		return fmt.Errorf("open a socket in the container's network namespace: %w", err)
 	}
+	a.inside = inside
 	a.undo.add("close the container's socket", a.inside.Close)
 	return nil
 }

@@ -37,10 +37,13 @@ func (a *attacher) takeAddress(ctx context.Context) error {
 			return err
 		}
 	}
-	if err = a.takeLowest(); errors.Is(err, nat.ErrNoAddress) {
-		return &FullError{a.net.Subnet, leases}
+	if err = a.takeLowest(); !errors.Is(err, nat.ErrNoAddress) {
+		return err
 	}
-	return err
+	if leases, err = a.host.nat.Leases(); err != nil {
+		return fmt.Errorf("read the leases: %w", err)
+	}
+	return &FullError{a.net.Subnet, leases}
 }
 
 // A FullError is a subnet of which every address is leased.
@@ -88,6 +91,9 @@ func (a *attacher) takeGiven(ctx context.Context, addr netip.Addr) error {
 		if !free {
 			return fmt.Errorf("%w: detach it first, or give another address with --ip", err)
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 	}
 }
 
@@ -124,7 +130,7 @@ func (a *attacher) newLease(addr netip.Addr) (*nat.Attachment, error) {
 
 // taken notes the lease that was taken, or may have been. Of a batch's refusals the first tells what the others follow from.
 func (a *attacher) taken(lease *nat.Attachment, err error) error {
-	if err == nil || errors.Is(err, nat.ErrUnconfirmed) {
+	if err == nil || errors.Is(err, nat.ErrUnconfirmed) || unanswered(err) {
 		a.Addr = netip.PrefixFrom(lease.Addr, a.net.Subnet.Bits())
 		a.lease = lease.Lease
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"plumb/container/netns"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 
@@ -30,6 +31,10 @@ func (a *attacher) makePair(ctx context.Context) error {
 			a.undo.add("remove "+a.HostLink, func() error { return a.host.remove(a.HostIndex, a.HostLink) })
 			return first(err)
 		}
+		if unanswered(refused) {
+			a.undo.add("remove "+a.HostLink, a.removeIfMade)
+			return refused
+		}
 		if !taken(refused) {
 			return explainCreate(refused)
 		}
@@ -38,6 +43,25 @@ func (a *attacher) makePair(ctx context.Context) error {
 		}
 	}
 	return explained(unix.EEXIST, "the name %s comes and goes all the time: take another name", a.HostLink)
+}
+
+// unanswered says whether an answer of the kernel's was lost: then what was asked for may have been done all the same.
+func unanswered(err error) bool {
+	for _, e := range wire.Refusals(err) {
+		if _, said := e.Err.(unix.Errno); !said {
+			return true
+		}
+	}
+	return false
+}
+
+// removeIfMade removes the pair of which the kernel's answer was lost, if it is there.
+func (a *attacher) removeIfMade() error {
+	link, err := a.host.rtnl.LinkByIndex(a.HostIndex)
+	if err != nil || link.Name != a.HostLink || link.Group != LinkGroup {
+		return ignore(unix.ENODEV, err)
+	}
+	return a.host.remove(a.HostIndex, a.HostLink)
 }
 
 // taken says whether a creation was refused for a name or an index: an index that is taken was EEXIST up to Linux 6.5 and is
@@ -180,11 +204,7 @@ var errGone = errors.New("gone")
 
 // waitGone waits until a link is gone, or dying, but not longer than most.
 func (h *Host) waitGone(ctx context.Context, index uint32, most time.Duration) (gone bool, err error) {
-	var events *rtnl.Conn
-	err = h.ns.Do(func() (err error) {
-		events, err = rtnl.Dial(h.config("host", unix.NETLINK_ROUTE))
-		return err
-	})
+	events, err := netns.Open(h.ns, func() (*rtnl.Conn, error) { return rtnl.Dial(h.config("host", unix.NETLINK_ROUTE)) })
 	if err != nil {
 		return false, err
 	}

@@ -19,7 +19,7 @@ import (
 // faulty is plumb on the town's host, over sockets with faults.
 func (w *town) faulty(first, end int64) (*container.Host, *faults) {
 	w.t.Helper()
-	f := &faults{first: math.MaxInt64, end: math.MaxInt64}
+	f := &faults{first: math.MaxInt64, end: math.MaxInt64, lost: -1}
 	h, err := container.OpenHostOver(container.HostOptions{NS: w.host.NS()}, f.transport)
 	must(w.t, err)
 	f.first, f.end = first, end
@@ -49,6 +49,33 @@ func TestEachMessageRefused(t *testing.T) {
 			if number > 200 || t.Failed() {
 				t.Fatalf("message %d", number)
 			}
+		}
+	}
+}
+
+// Each answer of the kernel's is lost in turn, though what was asked for was done. Then the attach fails, and undoes it, too.
+func TestEachAnswerLost(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	box := w.box("box")
+	before := w.picture(w.host, box)
+	for number := int64(0); ; number++ {
+		h, f := w.faulty(math.MaxInt64, math.MaxInt64)
+		f.answers.Store(0)
+		f.lost = number
+		_, err := h.Attach(t.Context(), container.Network{Name: "web"}, box.NS())
+		must(t, h.Close())
+		t.Logf("answer %d lost: %v", number, err)
+		if err == nil {
+			w.detach("web")
+		}
+		w.same(before, w.host, box)
+		if f.answers.Load() <= number {
+			check(t, err)
+			return
+		}
+		if t.Failed() || number > 200 {
+			t.Fatalf("answer %d", number)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"strings"
 
@@ -115,12 +116,8 @@ func (h *Host) Config() wire.Config {
 }
 
 // Open dials a netlink socket in the host's namespace, by rtnl.Dial, nat.Dial or their like. It is the caller's to close.
-func Open[C any](h *Host, dial func(wire.Config) (C, error)) (conn C, err error) {
-	err = h.Do(func() error {
-		conn, err = dial(h.Config())
-		return err
-	})
-	return conn, err
+func Open[C io.Closer](h *Host, dial func(wire.Config) (C, error)) (C, error) {
+	return netns.Open(h.ns, func() (C, error) { return dial(h.Config()) })
 }
 
 func (h *Host) close() error {

@@ -3,6 +3,7 @@ package netns
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -24,6 +25,20 @@ func (ns *NS) Do(fn func() error) error {
 		}
 		return fn()
 	})
+}
+
+// Open runs open inside the namespace and returns what it opened, or closes that where the thread could not be put back.
+func Open[C io.Closer](ns *NS, open func() (C, error)) (c C, err error) {
+	opened := false
+	err = ns.Do(func() (err error) {
+		c, err = open()
+		opened = err == nil
+		return err
+	})
+	if err != nil && opened {
+		err = errors.Join(err, c.Close())
+	}
+	return c, err
 }
 
 func (ns *NS) enter() error {

@@ -41,20 +41,18 @@ func (ns *NS) WriteSysctl(name, value string) error {
 	return nil
 }
 
-func (ns *NS) openSysctl(name string, flags int) (file *os.File, err error) {
+func (ns *NS) openSysctl(name string, flags int) (*os.File, error) {
 	path, err := sysctlPath(name)
 	if err != nil {
 		return nil, err
 	}
-	err = ns.Do(func() error {
+	return Open(ns, func() (*os.File, error) {
 		fd, err := retry(func() (int, error) { return unix.Open(path, flags|unix.O_CLOEXEC, 0) })
 		if err != nil {
-			return &os.PathError{Op: "open", Path: path, Err: err}
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
 		}
-		file = os.NewFile(uintptr(fd), path)
-		return nil
+		return os.NewFile(uintptr(fd), path), nil
 	})
-	return file, err
 }
 
 // sysctlPath returns the file of a sysctl. It refuses names that lead out of /proc/sys.
