@@ -117,9 +117,6 @@ func NewChain(c *Chain, flags netlink.HeaderFlags) wire.Request {
 	return newChain.New(netlink.Create|flags, c, "make chain "+c.Name)
 }
 
-// DelChain removes a chain that has no rules; it is EBUSY when it has.
-func DelChain(c *Chain) wire.Request { return delChain.New(0, c, "remove chain "+c.Name) }
-
 // Chains returns the chains of a family, of all tables.
 func (c *Conn) Chains(family Family) ([]Chain, error) {
 	return dump(c, getChain.New(0, &Chain{Header: Header{Family: family}}, "list chains"), &newChain)

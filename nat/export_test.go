@@ -14,8 +14,6 @@ func CreateRequests() []wire.Request { return createRequests() }
 
 func RemoveRequests() []wire.Request { return removeRequests() }
 
-func (c *Conn) ReleaseRequests(l *Lease) ([]wire.Request, error) { return c.releaseRequests(l) }
-
 // A Body is one of this package's tables, as the tests see it.
 type Body struct {
 	Name string

@@ -53,9 +53,6 @@ func NewRule(r *Rule, flags netlink.HeaderFlags) wire.Request {
 	return newRule.New(netlink.Create|flags, r, "add a rule to chain "+r.Chain)
 }
 
-// DelRule removes the rule with r's handle, or all rules of the chain where that is 0.
-func DelRule(r *Rule) wire.Request { return delRule.New(0, r, "remove a rule of chain "+r.Chain) }
-
 // Rules returns the rules of a table, or of one of its chains where chain is not "".
 func (c *Conn) Rules(family Family, table, chain string) ([]Rule, error) {
 	r := &Rule{Header: Header{Family: family}, Table: table, Chain: chain}

@@ -38,11 +38,6 @@ func U8[P any, V ~uint8 | ~int8](typ uint16, name string, f func(P) *V) Row[P] {
 	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
 }
 
-// U16 is a number of 16 bits in the host's byte order.
-func U16[P any, V ~uint16 | ~int16](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
-}
-
 // U32 is a number of 32 bits in the host's byte order.
 func U32[P any, V ~uint32 | ~int32](typ uint16, name string, f func(P) *V) Row[P] {
 	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
@@ -315,25 +310,6 @@ func (p *ip) show(a Attr) string {
 	}
 	return hex(a.Data)
 }
-
-// Flag is an attribute without a payload, true when it is there (NLA_FLAG).
-func Flag[P any](typ uint16, name string, f func(P) *bool) Row[P] {
-	return Row[P]{attribute(typ, name, &present{at: at(f)})}
-}
-
-type present struct {
-	flat
-	at getter
-}
-
-func (p *present) put(e *Encoder, r *row, v unsafe.Pointer) {
-	if *(*bool)(p.at(v)) {
-		e.attr(r.typ, 0)
-	}
-}
-
-func (p *present) get(v unsafe.Pointer, _ Attr) error { *(*bool)(p.at(v)) = true; return nil }
-func (p *present) show(Attr) string                   { return "true" }
 
 // Custom is an attribute that no other row describes. put appends the payload to a slice and returns it, or returns
 // nil for an attribute that is not sent; nested sets NLA_F_NESTED on what is sent.
