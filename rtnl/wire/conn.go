@@ -90,7 +90,7 @@ func (c *Conn) send(requests []Request) error {
 	}
 	if len(requests) > answersThatFit {
 		if err := c.transport.Grow(len(requests) * answerSize); err != nil {
-			return fmt.Errorf("make room for %d answers: %w", len(requests), err)
+			return requests[0].failed(0, 0, fmt.Errorf("make room for %d answers: %w", len(requests), err))
 		}
 	}
 	if c.config.Tracer != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/mdlayher/netlink"
@@ -184,6 +185,19 @@ func TestDoGrowsForManyAnswers(t *testing.T) {
 	}
 	if f.grown < 1000*answerSize {
 		t.Errorf("the receive buffer has %d bytes, want at least %d", f.grown, 1000*answerSize)
+	}
+}
+
+func TestDoCannotGrow(t *testing.T) {
+	t.Parallel()
+	c, f := dialFake(t, ackAll)
+	f.growErr = unix.EPERM
+	err := c.Do(slices.Repeat([]Request{create("a")}, 100)...)
+	if want := "create a: make room for 100 answers: operation not permitted (EPERM)"; !equal(indexes(err), []int{0}) || err.Error() != want {
+		t.Errorf("got %v, want an Error: %s", err, want)
+	}
+	if len(f.sent) > 0 {
+		t.Errorf("%d datagrams were sent", len(f.sent))
 	}
 }
 

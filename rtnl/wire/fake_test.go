@@ -18,6 +18,7 @@ type fake struct {
 	sent    [][]byte
 	grown   int
 	sendErr error
+	growErr error
 	expired chan struct{} // closed by a deadline
 }
 
@@ -74,7 +75,7 @@ func (f *fake) Receive(b []byte, wait bool) (int, error) {
 
 func (f *fake) Join(uint32) error { return nil }
 
-func (f *fake) Grow(n int) error { f.grown = n; return nil }
+func (f *fake) Grow(n int) error { f.grown = n; return f.growErr }
 
 func (f *fake) SetReadDeadline(t time.Time) error {
 	if t.IsZero() {
