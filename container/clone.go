@@ -2,6 +2,7 @@ package container
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,8 +16,8 @@ import (
 )
 
 // own clones the process and waits for it, on one thread: the kernel sends the parent-death signal when the *thread* that cloned
-// ends (PR_SET_PDEATHSIG(2const)), and Go may end any thread but a locked goroutine's.
-func (p *Process) own(spec ProcessSpec, started chan<- error) {
+// ends (PR_SET_PDEATHSIG(2const)), and Go may end any thread but a locked goroutine's. The end of ctx kills the process.
+func (p *Process) own(ctx context.Context, spec ProcessSpec, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	exe, err := openSelf()
@@ -30,7 +31,9 @@ func (p *Process) own(spec ProcessSpec, started chan<- error) {
 		unix.Close(exe)
 		return
 	}
+	stop := context.AfterFunc(ctx, func() { p.Kill() })
 	state, err := p.process.Wait()
+	stop()
 	if p.terminal != nil {
 		err = errors.Join(err, p.terminal.takeBack())
 	}

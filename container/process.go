@@ -64,12 +64,10 @@ func StartProcess(ctx context.Context, spec ProcessSpec) (*Process, error) {
 	}
 	p := &Process{pidfd: -1, done: make(chan struct{})}
 	started := make(chan error)
-	go p.own(spec, started)
+	go p.own(ctx, spec, started)
 	if err := <-started; err != nil {
 		return nil, &StartError{Stage: "start the container's process", Err: err}
 	}
-	stop := context.AfterFunc(ctx, func() { p.Kill() })
-	go func() { <-p.done; stop() }()
 	if err := p.introduce(spec); err != nil {
 		p.Kill()
 		p.Wait()
