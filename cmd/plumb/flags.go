@@ -100,14 +100,19 @@ func (f *flags) Int(name string, usual int, text string) *int {
 	return p
 }
 
-// Float64 adds an option for a number with a fraction.
-func (f *flags) Float64(name string, usual float64, text string) *float64 {
-	p := new(float64)
+// Float64Var adds an option, a number with a fraction, that sets p.
+func (f *flags) Float64Var(p *float64, name string, usual float64, text string) {
 	*p = usual
 	f.add(name, "N", text, func(s string) (err error) {
 		*p, err = strconv.ParseFloat(s, 64)
 		return explainParse(err, "a number is needed")
 	})
+}
+
+// Float64 is Float64Var with a variable of its own.
+func (f *flags) Float64(name string, usual float64, text string) *float64 {
+	p := new(float64)
+	f.Float64Var(p, name, usual, text)
 	return p
 }
 
