@@ -15,6 +15,7 @@ import (
 	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
+	"plumb/test/lab"
 )
 
 // BenchmarkAttach attaches a new namespace to a host that has a container already, in turn by Attach and by the same
@@ -57,14 +58,10 @@ func BenchmarkAttach(b *testing.B) {
 		}
 	}
 	b.ReportMetric(0, "ns/op") // it would hold the removal
-	b.ReportMetric(median(floorTimes), "floor-µs")
-	b.ReportMetric(median(attachTimes), "attach-µs")
-	b.ReportMetric(median(attachTimes)/median(floorTimes), "x-floor")
-}
-
-func median(times []time.Duration) (us float64) {
-	slices.Sort(times)
-	return float64(times[len(times)/2]) / float64(time.Microsecond)
+	least, took := lab.Microseconds(lab.Median(floorTimes)), lab.Microseconds(lab.Median(attachTimes))
+	b.ReportMetric(least, "floor-µs")
+	b.ReportMetric(took, "attach-µs")
+	b.ReportMetric(took/least, "x-floor")
 }
 
 // A floor is the sequence of calls below which it does not go: two groups of rtnetlink messages, a batch of nf_tables

@@ -16,17 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"plumb/container"
+	"plumb/test/lab"
 )
-
-// mounts returns the mounts of this namespace. A test that compares them is not parallel, since others mount too.
-func mounts(t testing.TB) string {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 func TestPrivileges(t *testing.T) {
 	t.Parallel()
@@ -68,7 +59,7 @@ func TestProtectedPaths(t *testing.T) {
 func TestHostIsNotWritten(t *testing.T) {
 	dir := t.TempDir()
 	os.Chmod(dir, 0o777)
-	before := mounts(t)
+	before := lab.Mounts(t)
 	script := "echo x >" + dir + "/file && cat " + dir + "/file; rm -f /etc/passwd; echo x >/etc/plumb-test-file && cat /etc/plumb-test-file; ls /etc/passwd 2>/dev/null"
 	if _, out := run(t, sh(script)); out != "x\nx\n" {
 		t.Errorf("it wrote %q: no writable layer", out)
@@ -82,7 +73,7 @@ func TestHostIsNotWritten(t *testing.T) {
 	if _, err := os.Stat("/etc/passwd"); err != nil {
 		t.Error("the host's /etc/passwd:", err)
 	}
-	if after := mounts(t); after != before {
+	if after := lab.Mounts(t); after != before {
 		t.Errorf("mounts before\n%s after\n%s", before, after)
 	}
 }
@@ -163,12 +154,12 @@ func TestRunInAnEmptyChroot(t *testing.T) {
 		t.Skip("mount /proc in the chroot: ", err) // not the owner of the pid namespace: a user namespace, where a chroot could not clone one either
 	}
 	defer unix.Unmount(proc, unix.MNT_DETACH)
-	before, files := mounts(t), names(t, dir)
+	before, files := lab.Mounts(t), names(t, dir)
 	out, err := helperCommand("chroot", "CHROOT="+dir).CombinedOutput()
 	if err != nil || string(out) != "00000000a00005fb\n" {
 		t.Errorf("%v, it wrote %q, want all kept capabilities but CAP_SYS_CHROOT", err, out)
 	}
-	if after := mounts(t); after != before {
+	if after := lab.Mounts(t); after != before {
 		t.Errorf("mounts before\n%s after\n%s", before, after)
 	}
 	if after := names(t, dir); !slices.Equal(after, files) {
@@ -190,7 +181,7 @@ func names(t *testing.T, dir string) (names []string) {
 
 // An initramfs cannot be pivoted away from: the new root is moved over it. The host's mounts do not see that, nor its disk.
 func TestRootIsMovedInAnInitramfs(t *testing.T) {
-	before := mounts(t)
+	before := lab.Mounts(t)
 	mark := filepath.Join(t.TempDir(), "mark")
 	cmd := helperCommand("move", "MARK="+mark)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
@@ -201,7 +192,7 @@ func TestRootIsMovedInAnInitramfs(t *testing.T) {
 	if _, err := os.Stat(mark); err == nil {
 		t.Errorf("%s is on the host", mark)
 	}
-	if after := mounts(t); after != before {
+	if after := lab.Mounts(t); after != before {
 		t.Errorf("mounts before\n%s after\n%s", before, after)
 	}
 }
@@ -218,7 +209,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if testing.Short() {
 		rounds = 10
 	}
-	before := mounts(t)
+	before := lab.Mounts(t)
 	reached := 0
 	for range rounds {
 		r, w, err := os.Pipe()
@@ -246,7 +237,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		}
 	}
 	t.Logf("killed %d of %d times while the command ran, else before", reached, rounds)
-	if after := mounts(t); after != before {
+	if after := lab.Mounts(t); after != before {
 		t.Errorf("mounts before\n%s after\n%s", before, after)
 	}
 }

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	. "plumb/nat"
+	"plumb/test/lab"
 )
 
 // TestManyAtOnce lets 16 sockets attach and detach at random, so that table and leases come and go all the time: no
 // address is ever held twice, nobody fails, and in the end nothing is left.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
-	host := newHost(t)
+	host := lab.NewNS(t)
 	var held sync.Map // address: link
 	var wg sync.WaitGroup
 	for n := range 16 {
@@ -74,7 +75,7 @@ func comeAndGo(c *Conn, held *sync.Map, n, round int) error {
 // TestLastOutMeetsNewcomer has one always be the last, and another always come: the newcomer never fails.
 func TestLastOutMeetsNewcomer(t *testing.T) {
 	t.Parallel()
-	host := newHost(t)
+	host := lab.NewNS(t)
 	var wg sync.WaitGroup
 	for n := range 2 {
 		c := dialIn(t, host)

@@ -7,9 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,36 +19,10 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
-	if emulated() {
+	if lab.Emulated() != "" {
 		os.Exit(m.Run()) // there is no kernel to be sealed off from: those tests skip themselves
 	}
 	lab.Main(m)
-}
-
-// emulated reports whether the kernel is another machine's than this program was compiled for: an emulator for user programs passes
-// system calls on, but does not translate what is in a netlink message. See sysctl kernel.arch, Linux 6.1.
-func emulated() bool {
-	b, err := os.ReadFile("/proc/sys/kernel/arch")
-	if err != nil {
-		return false
-	}
-	runs := map[string][]string{"x86_64": {"amd64", "386"}, "aarch64": {"arm64", "arm"}, "s390x": {"s390x"}}
-	archs, known := runs[strings.TrimSpace(string(b))]
-	return known && !slices.Contains(archs, runtime.GOARCH)
-}
-
-// newHost makes a network namespace for one test.
-func newHost(t testing.TB) *netns.NS {
-	t.Helper()
-	if emulated() {
-		t.Skip("this test needs a kernel of the program's own architecture")
-	}
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ns.Close() })
-	return ns
 }
 
 // dialIn opens a Conn in a namespace.
@@ -72,7 +43,7 @@ func dialIn(t testing.TB, ns *netns.NS) *Conn {
 // newConn is a Conn in a fresh namespace.
 func newConn(t testing.TB) *Conn {
 	t.Helper()
-	return dialIn(t, newHost(t))
+	return dialIn(t, lab.NewNS(t))
 }
 
 // run runs a program in a namespace and returns what it prints.

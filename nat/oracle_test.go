@@ -10,12 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	. "plumb/nat"
+	"plumb/test/lab"
 )
 
 // nft carries the script out in one namespace, plumb attaches in another: the kernel then has the same in both.
 func TestNftMakesTheSame(t *testing.T) {
 	t.Parallel()
-	theirs, ours := newHost(t), newHost(t)
+	theirs, ours := lab.NewNS(t), lab.NewNS(t)
 	file := filepath.Join(t.TempDir(), "script.nft")
 	if err := os.WriteFile(file, []byte(script+attachScript), 0o600); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"plumb/container/netns"
 	. "plumb/nat"
+	"plumb/test/lab"
 )
 
 // A place is a network namespace with a UDP socket on port 7000 of all addresses.
@@ -23,7 +24,7 @@ type place struct {
 
 func newPlace(t *testing.T, addr string) *place {
 	t.Helper()
-	p := &place{ns: newHost(t), addr: addr}
+	p := &place{ns: lab.NewNS(t), addr: addr}
 	all := netip.IPv4Unspecified()
 	if strings.Contains(addr, ":") {
 		all = netip.IPv6Unspecified()

@@ -3,11 +3,13 @@ package nat_test
 import (
 	"net/netip"
 	"testing"
+
+	"plumb/test/lab"
 )
 
 func TestRulesetReadsAsAPersonWouldHaveWrittenIt(t *testing.T) {
 	t.Parallel()
-	host := newHost(t)
+	host := lab.NewNS(t)
 	c := dialIn(t, host)
 	// One element a set: the kernel lists them in the order of a hash that differs each time.
 	web4, web6 := web(), web()

@@ -4,13 +4,13 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"runtime"
-	"slices"
 	"testing"
 	"time"
 
 	"plumb/container/netns"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
+	"plumb/test/lab"
 
 	"golang.org/x/sys/unix"
 )
@@ -88,7 +88,7 @@ func BenchmarkNetwork(b *testing.B) {
 			measure(&floorTimes, floor.make)
 		}
 	}
-	f, r := median(floorTimes), median(rtnlTimes)
+	f, r := lab.Microseconds(lab.Median(floorTimes)), lab.Microseconds(lab.Median(rtnlTimes))
 	b.ReportMetric(0, "ns/op") // it would hold the removal
 	b.ReportMetric(f, "floor-µs")
 	b.ReportMetric(r, "rtnl-µs")
@@ -100,11 +100,6 @@ func check(b *testing.B, err error) {
 		b.Helper()
 		b.Fatal(err)
 	}
-}
-
-func median(times []time.Duration) (us float64) {
-	slices.Sort(times)
-	return float64(times[len(times)/2]) / float64(time.Microsecond)
 }
 
 // A rawNetwork is the floor: two datagrams that were built beforehand, each with one acknowledgement, blocking

@@ -14,6 +14,7 @@ import (
 
 	clab "plumb/container/lab"
 	"plumb/rtnl"
+	"plumb/test/lab"
 )
 
 // waitTime bounds every wait for what should come.
@@ -26,7 +27,7 @@ func TestKilledRuns(t *testing.T) {
 	if testing.Short() {
 		rounds = 10
 	}
-	mounts := mountsHere(t)
+	mounts := lab.Mounts(t)
 	s := newSite(t)
 	life := s.measureRun()
 	reached := 0
@@ -49,7 +50,7 @@ func TestKilledRuns(t *testing.T) {
 	if reached == 0 || reached == rounds {
 		t.Errorf("the moments were not all of a run's life of %s", life)
 	}
-	if after := mountsHere(t); after != mounts {
+	if after := lab.Mounts(t); after != mounts {
 		t.Errorf("mounts before\n%s after\n%s", mounts, after)
 	}
 }
@@ -117,13 +118,4 @@ func (s *site) waitGone() {
 			s.t.Fatalf("%d links are left: %v", len(links), err)
 		}
 	}
-}
-
-func mountsHere(t testing.TB) string {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

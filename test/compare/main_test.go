@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -45,7 +44,7 @@ func compare(b *testing.B, least int, rivals ...rival) {
 		took := make([]float64, len(rivals))
 		for i := range rivals {
 			at := (i + round) % len(rivals) // each goes first as often as the others
-			took[at] = float64(rivals[at].do()) / float64(time.Microsecond)
+			took[at] = lab.Microseconds(rivals[at].do())
 		}
 		for i := range rivals {
 			times[i] = append(times[i], took[i])
@@ -54,14 +53,9 @@ func compare(b *testing.B, least int, rivals ...rival) {
 	}
 	b.ReportMetric(0, "ns/op") // it would hold what is not timed
 	for i, r := range rivals {
-		b.ReportMetric(median(times[i]), r.name+"-µs")
+		b.ReportMetric(lab.Median(times[i]), r.name+"-µs")
 		if i > 0 {
-			b.ReportMetric(median(ratios[i]), r.name+"-x-"+rivals[0].name)
+			b.ReportMetric(lab.Median(ratios[i]), r.name+"-x-"+rivals[0].name)
 		}
 	}
-}
-
-func median(list []float64) float64 {
-	slices.Sort(list)
-	return list[len(list)/2]
 }

@@ -14,11 +14,7 @@ func TestMain(m *testing.M) { lab.Main(m) }
 // newHost is a namespace with lo up. Ping sockets are open to its group 0 or, with raw, to no group.
 func newHost(t testing.TB, raw bool) *netns.NS {
 	t.Helper()
-	ns, err := netns.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ns.Close() })
+	ns := lab.NewNS(t)
 	if err := ns.Do(loopbackUp); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,62 @@
+package lab
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"plumb/container/netns"
+)
+
+// NewNS makes a network namespace for one test, with nothing in it but a link lo that is down. Where the program runs
+// emulated, the test is skipped, as by NeedKernel.
+func NewNS(t testing.TB) *netns.NS {
+	t.Helper()
+	NeedKernel(t)
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	return ns
+}
+
+// NeedKernel skips a test that asks the kernel itself, where Emulated says that it cannot.
+func NeedKernel(t testing.TB) {
+	t.Helper()
+	if machine := Emulated(); machine != "" {
+		t.Skipf("this test needs a kernel for %s, and runs emulated on one for %s", runtime.GOARCH, machine)
+	}
+}
+
+// Emulated says which machine the kernel is for, where that is not the one that this program was compiled for: the
+// program then runs in an emulator for user programs, which passes system calls on but does not translate
+// what is in a netlink message. It is "" on a kernel proper. See sysctl kernel.arch, Linux 6.1.
+func Emulated() string {
+	b, err := os.ReadFile("/proc/sys/kernel/arch")
+	if err != nil {
+		return ""
+	}
+	machine := strings.TrimSpace(string(b))
+	runs := map[string][]string{
+		"x86_64": {"amd64", "386"}, "i686": {"386"}, "aarch64": {"arm64", "arm"}, "s390x": {"s390x"},
+		"ppc64le": {"ppc64le"}, "ppc64": {"ppc64"}, "riscv64": {"riscv64"},
+	}
+	if archs, known := runs[machine]; known && !slices.Contains(archs, runtime.GOARCH) {
+		return machine
+	}
+	return ""
+}
+
+// Mounts are the mounts of this process's namespace, as text. A test that compares them is not parallel, since others
+// mount too.
+func Mounts(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
