@@ -28,6 +28,9 @@ func TestErrors(t *testing.T) {
 		{"an index that is taken", func(w *world) wire.Request {
 			return rtnl.NewLink(rtnl.VethPair(&rtnl.Link{Index: hostEnd, Name: "other"}, &rtnl.Link{}), "create other")
 		}, unix.EEXIST, "", "create other: "},
+		{"a peer's index that is taken", func(w *world) wire.Request {
+			return rtnl.NewLink(rtnl.VethPair(&rtnl.Link{Index: 77, Name: "other"}, &rtnl.Link{Index: hostEnd}), "create other")
+		}, unix.EBUSY, "", "create other: "},
 		{
 			"no such link", func(*world) wire.Request { return rtnl.SetUp(77, "set link 77 up") },
 			unix.ENODEV, "", "set link 77 up: no such device (ENODEV)",

@@ -11,7 +11,7 @@ import (
 )
 
 // A link is a network interface. RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK and RTM_SETLINK carry, after the netlink
-// header, this struct (linux/rtnetlink.h) and the attributes IFLA_* (linux/if_link.h):
+// header, this struct (linux/rtnetlink.h) and the attributes IFLA_*:
 //
 //	struct ifinfomsg {
 //		unsigned char  ifi_family;
@@ -21,6 +21,15 @@ import (
 //		unsigned       ifi_flags;  // IFF_*
 //		unsigned       ifi_change; // which of the flags are meant
 //	};
+//
+// The attributes' numbers are in an enum of linux/if_link.h, whose values x/sys/unix has under the same names. These
+// are in the message that makes a veth pair:
+//
+//	IFLA_ADDRESS        1    IFLA_LINKINFO      18    inside IFLA_LINKINFO:
+//	IFLA_IFNAME         3    IFLA_GROUP         27      IFLA_INFO_KIND  1
+//	IFLA_MTU            4    IFLA_NET_NS_FD     28      IFLA_INFO_DATA  2, and inside that, for a veth:
+//	                         IFLA_NUM_TX_QUEUES 31        VETH_INFO_PEER  1 (linux/veth.h)
+//	                         IFLA_NUM_RX_QUEUES 32
 
 // A Link is a network interface, or what is asked of one. What is zero is not sent: the kernel keeps, or chooses, the
 // value then. (So group 0, a queue of 0 packets and "no master any more" cannot be asked for, and plumb asks for none.)
@@ -115,7 +124,9 @@ var (
 	setLink = wire.Message[Link]{Type: unix.RTM_SETLINK, Name: "RTM_SETLINK", Body: &linkTable}
 )
 
-// NewLink creates a link. EEXIST means that the name or the index is taken.
+// NewLink creates a link. EEXIST means that the name or the index is taken (rtnl_newlink, net/core/rtnetlink.c); EBUSY,
+// that an index is taken which the kernel finds so only later, as that of a veth's peer (register_netdevice,
+// net/core/dev.c).
 func NewLink(l *Link, purpose string) wire.Request {
 	return newLink.New(netlink.Acknowledge|netlink.Create|netlink.Excl, l, purpose)
 }

@@ -20,7 +20,8 @@ var vethTable = wire.Table[*Veth]{
 }
 
 // VethPair describes a pair of links: one, and its peer. IFF_UP in the peer's flags makes the kernel refuse the
-// whole (ENOTCONN): it can be set up only when both are there.
+// whole (ENOTCONN): it can be set up only when both are there. The peer's index counts only where the one has an index,
+// too (veth_newlink, drivers/net/veth.c).
 func VethPair(one, peer *Link) *Link {
 	pair := *one
 	pair.Info = &LinkInfo{Kind: "veth", Data: &Veth{Peer: peer}}
