@@ -8,8 +8,10 @@
 //
 //	 0       4     6     8        12      16
 //	+-------+-----+-----+--------+-------+----------------------
-//	| length| type|flags|sequence| port  | body, padded to 4
+//	| length| type|flags|sequence| pid   | body, padded to 4
 //	+-------+-----+-----+--------+-------+----------------------
+//
+// The pid (nlmsg_pid) is the sender's port, which need not be a process id; the kernel's is 0.
 //
 // The body begins with a fixed C struct of the message's type, such as struct ifinfomsg for RTM_NEWLINK; after it come
 // attributes, each 4 bytes of struct nlattr, a payload, and padding up to a multiple of 4:
@@ -40,8 +42,10 @@
 //		wire.U32(2, "THING_MTU", func(t *Thing) *uint32 { return &t.MTU }),
 //	}
 //
-// From it come Encode, Decode and Show (the tree that a trace prints), and PathAt, which turns the offset in the
-// kernel's extended ACK into a name: "THING_MTU" instead of "byte 36". There is no second place that could disagree.
+// From it come Encode, Decode and Show (the tree that a trace prints), and PathAt. When the kernel refuses a message, its
+// extended acknowledgement (extended ACK: attributes after the error number) can say at which byte of the request the
+// fault is. PathAt turns that offset into a name. Of a Thing that is called "web", byte 32 of the message is where
+// THING_MTU begins: 16 bytes of header, 8 of struct, 8 of THING_NAME. There is no second place that could disagree.
 //
 // # In what order to read
 //

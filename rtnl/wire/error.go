@@ -26,7 +26,7 @@ type Error struct {
 
 // Error says what was attempted, on what, and why the kernel refused:
 //
-//	create pl-web: LINKINFO/INFO_DATA: veth not supported by this kernel (EOPNOTSUPP)
+//	create pl-web: LINKINFO/INFO_DATA/VETH_INFO_PEER/IFNAME: Attribute failed policy validation (ERANGE)
 //	create pl-web: file exists (EEXIST)
 func (e *Error) Error() string {
 	words := []string{e.Op}

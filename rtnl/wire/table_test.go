@@ -67,7 +67,7 @@ func TestGoldenBytes(t *testing.T) {
 		t.Skip("the bytes below are a little-endian host's")
 	}
 	golden := []byte{
-		88, 0, 0, 0, 0x20, 0, 0x05, 0x06, 3, 0, 0, 0, 0, 0, 0, 0, // nlmsghdr: length, type, flags, sequence, port
+		88, 0, 0, 0, 0x20, 0, 0x05, 0x06, 3, 0, 0, 0, 0, 0, 0, 0, // nlmsghdr: length, type, flags, sequence, pid
 		2, 0, 0, 0, 7, 0, 0, 0, // family, padding, index
 		8, 0, 1, 0, 'w', 'e', 'b', 0, // THING_NAME, the string and its NUL
 		8, 0, 2, 0, 0xdc, 5, 0, 0, // THING_MTU 1500

@@ -2,8 +2,9 @@ package wire
 
 import "unsafe"
 
-// Unknown keeps the attributes that no row of the table has a field for, and sends them again, last. Those that are known all
-// the same, of which the kernel tells and which nobody here asks for, are shown by their names.
+// Unknown keeps the attributes that no row of the table has a field for, and sends them again, in its own place in the
+// table. Those that are known all the same, of which the kernel tells and which nobody here asks for, are shown by their
+// names.
 func Unknown[P any](f func(P) *[]Attr, known ...Known) Row[P] {
 	return Row[P]{unknownRow(at(f), known)}
 }
