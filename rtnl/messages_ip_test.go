@@ -179,19 +179,19 @@ func ruleMessages() []message {
 			ip: "rule", answer: `{"priority":77,"src":"10.0.0.0","srclen":24,"table":"1000"}`,
 		},
 		{
-			name: "rule-everything", command: "ip rule add not to fd00::/64 iif lo oif eth9 fwmark 0x5/0xff uidrange 10-20 ipproto tcp sport 1000-2000 dport 80-81 suppress_prefixlength 0 suppress_ifgroup 3 table 100 priority 78",
+			name: "rule-everything", command: "ip rule add not to fd00::/64 iif lo oif eth9 fwmark 0x5/0xff uidrange 0-0 ipproto tcp sport 1000-2000 dport 80-81 suppress_prefixlength 0 suppress_ifgroup 3 table 100 priority 78",
 			run: do(func(s string) wire.Request {
 				off, group := uint32(0), uint32(3)
 				return rtnl.NewRule(&rtnl.Rule{
 					Family: rtnl.IPv6, Dst: netip.MustParseAddr("fd00::"), DstLen: 64, Flags: rtnl.RuleInvert, In: "lo", Out: "eth9",
-					Mark: 5, MarkMask: 0xff, UIDs: &rtnl.UIDRange{First: 10, Last: 20}, IPProtocol: unix.IPPROTO_TCP,
+					Mark: 5, MarkMask: 0xff, UIDs: &rtnl.UIDRange{}, IPProtocol: unix.IPPROTO_TCP,
 					SrcPorts: &rtnl.PortRange{First: 1000, Last: 2000}, DstPorts: &rtnl.PortRange{First: 80, Last: 81},
 					SuppressPrefixLen: &off, SuppressGroup: &group, Table: 100, Priority: 78, Action: rtnl.RuleTable,
 				}, s)
 			}),
 			seen: rule(func(r *rtnl.Rule) bool {
 				return r.Priority == 78 && r.Flags&rtnl.RuleInvert != 0 && r.In == "lo" && r.Out == "eth9" && r.Mark == 5 && r.MarkMask == 0xff &&
-					*r.UIDs == rtnl.UIDRange{First: 10, Last: 20} && r.IPProtocol == 6 && *r.SrcPorts == rtnl.PortRange{First: 1000, Last: 2000} &&
+					*r.UIDs == (rtnl.UIDRange{}) && r.IPProtocol == 6 && *r.SrcPorts == rtnl.PortRange{First: 1000, Last: 2000} &&
 					*r.DstPorts == rtnl.PortRange{First: 80, Last: 81} && *r.SuppressPrefixLen == 0 && *r.SuppressGroup == 3
 			}),
 			ip: "-6 rule", answer: `{"priority":78,"not":null,"dst":"fd00::","dstlen":64,"iif":"lo","oif":"eth9","fwmark":"0x5","fwmask":"0xff","sport_start":1000,"sport_end":2000,"dport_start":80,"dport_end":81,"table":"100"}`,
