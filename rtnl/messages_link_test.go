@@ -39,7 +39,7 @@ var (
 	longName  = "pl-" + strings.Repeat("long", 8)
 )
 
-// pair is what kernel.md's second step sends: the fast form of a pair of links.
+// pair makes a pair of links in one message, the peer in its own namespace and both with one queue a side: the fast form.
 func pair(w *world) *rtnl.Link {
 	return rtnl.VethPair(
 		&rtnl.Link{
@@ -60,7 +60,7 @@ func linkMessages() []message {
 		{
 			name: "link-pair", run: func(c *rtnl.Conn, w *world) error { return c.Do(rtnl.NewLink(pair(w), "create pl-web")) },
 			command: "ip link add pl-web index 5 address 02:70:6c:00:00:01 numtxqueues 1 numrxqueues 1 group 28780 up type veth " +
-				"peer index 2 name eth0 address 02:70:6c:00:00:02 numtxqueues 1 numrxqueues 1 netns 9",
+				"peer index 2 name eth0 address 02:70:6c:00:00:02 numtxqueues 1 numrxqueues 1 netns /proc/self/fd/9",
 			seen: link("pl-web", func(l *rtnl.Link) bool {
 				return l.Index == hostEnd && l.Flags&unix.IFF_UP != 0 && l.Address.String() == hostMAC.String() && l.Group == 0x706c &&
 					l.NumTxQueues == 1 && l.NumRxQueues == 1 && l.Link == eth0 && l.LinkNetNSID != nil && *l.LinkNetNSID >= 0 &&

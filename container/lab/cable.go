@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Indexes of links. Each namespace counts its own, so they can be given instead of asked for (kernel.md's sequence).
+// Indexes of links. Each namespace counts its own, so they can be given instead of asked for.
 const (
 	loopback    = 1
 	uplinkIndex = 2
