@@ -33,7 +33,7 @@ type row struct {
 // rows are a Table without its type.
 type rows []*row
 
-// of returns a table without its type. A Row[P] is a *row and nothing else, whatever P is.
+// of returns a table without its type. A Row[P] is a *row and nothing else, whatever P is (layout_test.go asserts that).
 func of[P any](t *Table[P]) *rows { return (*rows)(unsafe.Pointer(t)) }
 
 // A codec is how a row's value goes to the wire and comes from it. v is the address of the struct.
@@ -47,8 +47,12 @@ type codec interface {
 // A getter returns the address of the row's field in a struct, given the struct's.
 type getter func(v unsafe.Pointer) unsafe.Pointer
 
-// at makes a getter of a typed one. Both take one pointer and return one, which Go passes in the same way whatever
-// they point at.
+// at makes a getter of a typed one, by calling its function as if it were of another type: one that takes and returns
+// unsafe.Pointer where it takes and returns *T and *V. The language does not promise that this works. It rests on the gc
+// toolchain, which passes one pointer in the same way whatever it points at, and whose garbage collector takes
+// an unsafe.Pointer for a pointer like any other. layout_test.go fails where that does not hold. Another compiler could
+// need a closure for each row, func(v unsafe.Pointer) unsafe.Pointer { return unsafe.Pointer(f((*T)(v))) }, which
+// is larger and slower.
 func at[P, V any](f func(P) *V) getter { return *(*getter)(unsafe.Pointer(&f)) }
 
 // address is where v points.
