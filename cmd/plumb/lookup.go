@@ -15,21 +15,18 @@ import (
 	"plumb/cmd/plumb/internal/lookup"
 )
 
-// lookupOptions are the options of plumb lookup. What is zero stays as resolv.conf has it.
-type lookupOptions struct {
-	types, server string
-	timeout       float64 // seconds
-	tries         int
-	tcp, search   bool
-	short, json   bool
-}
-
 func lookupCommand() command {
 	c := command{name: "lookup", args: "[-t TYPE] [--server IP[:PORT]] NAME|ADDRESS", summary: "ask name servers for the addresses of a name, or for other records"}
 	c.run = func(args []string) error {
-		var o lookupOptions
 		f := newFlags(c)
-		o.register(f)
+		types := f.String("t", "", "`TYPE` of record, or several with commas: A, AAAA, CNAME, MX, TXT, NS, SRV, PTR, SOA, ANY (default A,AAAA; PTR for an address)")
+		server := f.String("server", "", "ask `IP[:PORT]` instead of those in /etc/resolv.conf, and not /etc/hosts")
+		timeout := f.Float64("timeout", 0, "`SECONDS` that one try may take (default as in resolv.conf, else 5)")
+		tries := f.Int("tries", 0, "ask each server `N` times (default as in resolv.conf, else 2)")
+		tcp := f.Bool("tcp", false, "ask by TCP, not by UDP")
+		search := f.Bool("search", false, "try the search domains of resolv.conf")
+		short := f.Bool("short", false, "print only the data of each record")
+		asJSON := f.Bool("json", false, "print JSON")
 		words, err := f.parseAnywhere(args)
 		if err != nil {
 			return err
@@ -37,60 +34,45 @@ func lookupCommand() command {
 		if len(words) != 1 {
 			return usagef("takes one name or address, was given %d", len(words))
 		}
-		return o.run(words[0])
+		wanted, err := recordTypes(*types)
+		if err != nil {
+			return usagef("-t: %v", err)
+		}
+		r, err := resolver(*server, *timeout, *tries)
+		if err != nil {
+			return err
+		}
+		r.TCP = r.TCP || *tcp
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		answers, err := lookupWord(ctx, r, words[0], wanted, *search)
+		return printAnswers(words[0], answers, err, *short, *asJSON)
 	}
 	return c
 }
 
-func (o *lookupOptions) register(f *flags) {
-	f.StringVar(&o.types, "t", "", "`TYPE` of record, or several with commas: A, AAAA, CNAME, MX, TXT, NS, SRV, PTR, SOA, ANY (default A,AAAA; PTR for an address)")
-	f.StringVar(&o.server, "server", "", "ask `IP[:PORT]` instead of those in /etc/resolv.conf, and not /etc/hosts")
-	f.Float64Var(&o.timeout, "timeout", 0, "`SECONDS` that one try may take (default as in resolv.conf, else 5)")
-	f.IntVar(&o.tries, "tries", 0, "ask each server `N` times (default as in resolv.conf, else 2)")
-	f.BoolVar(&o.tcp, "tcp", false, "ask by TCP, not by UDP")
-	f.BoolVar(&o.search, "search", false, "try the search domains of resolv.conf")
-	f.BoolVar(&o.short, "short", false, "print only the data of each record")
-	f.BoolVar(&o.json, "json", false, "print JSON")
-}
-
-func (o *lookupOptions) run(word string) error {
-	r, err := o.resolver()
-	if err != nil {
-		return err
-	}
-	types, err := recordTypes(o.types)
-	if err != nil {
-		return usagef("-t: %v", err)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	answers, err := lookupWord(ctx, r, word, types, o.search)
-	return printAnswers(word, answers, err, o.short, o.json)
-}
-
-// resolver is the system's, changed as the options say.
-func (o *lookupOptions) resolver() (*lookup.Resolver, error) {
-	if !(o.timeout >= 0 && o.timeout <= 3600) || o.tries < 0 { // NaN too
+// resolver is the system's, changed by the options that are not zero. The timeout is in seconds.
+func resolver(server string, timeout float64, tries int) (*lookup.Resolver, error) {
+	if !(timeout >= 0 && timeout <= 3600) || tries < 0 { // NaN too
 		return nil, usagef("--timeout takes 0 to 3600 seconds, --tries no negative number")
 	}
 	r, err := lookup.System()
 	if err != nil {
 		return nil, err
 	}
-	if o.server != "" {
-		s, err := lookup.ParseServer(o.server)
+	if server != "" {
+		s, err := lookup.ParseServer(server)
 		if err != nil {
 			return nil, usagef("--server: %v", err)
 		}
 		r.Servers, r.Hosts = []netip.AddrPort{s}, ""
 	}
-	if o.timeout > 0 {
-		r.Timeout = time.Duration(o.timeout * float64(time.Second))
+	if timeout > 0 {
+		r.Timeout = time.Duration(timeout * float64(time.Second))
 	}
-	if o.tries > 0 {
-		r.Attempts = o.tries
+	if tries > 0 {
+		r.Attempts = tries
 	}
-	r.TCP = r.TCP || o.tcp
 	return r, nil
 }
 
