@@ -26,6 +26,7 @@ func usagef(format string, args ...any) error {
 type flags struct {
 	command command
 	options []option
+	ended   bool // by "--", which parse came upon
 }
 
 // An option is one of flags. Its placeholder, the word in backquotes in its text, stands for the value in the help.
@@ -53,6 +54,8 @@ func (f *flags) Func(name, text string, set func(string) error) { f.add(name, "v
 func (f *flags) BoolFunc(name, text string, set func(string) error) { f.add(name, "", text, set) }
 
 // BoolVar adds an option that sets p, and with =false unsets it.
+//
+//go:noinline
 func (f *flags) BoolVar(p *bool, name string, usual bool, text string) {
 	*p = usual
 	f.add(name, "", text, func(s string) (err error) {
@@ -69,6 +72,8 @@ func (f *flags) Bool(name string, usual bool, text string) *bool {
 }
 
 // StringVar adds an option that sets p.
+//
+//go:noinline
 func (f *flags) StringVar(p *string, name, usual, text string) {
 	*p = usual
 	f.add(name, "value", text, func(s string) error {
@@ -85,6 +90,8 @@ func (f *flags) String(name, usual, text string) *string {
 }
 
 // IntVar adds an option that sets p.
+//
+//go:noinline
 func (f *flags) IntVar(p *int, name string, usual int, text string) {
 	*p = usual
 	f.add(name, "N", text, func(s string) (err error) {
@@ -100,19 +107,14 @@ func (f *flags) Int(name string, usual int, text string) *int {
 	return p
 }
 
-// Float64Var adds an option, a number with a fraction, that sets p.
-func (f *flags) Float64Var(p *float64, name string, usual float64, text string) {
+// Float64 adds an option for a number with a fraction.
+func (f *flags) Float64(name string, usual float64, text string) *float64 {
+	p := new(float64)
 	*p = usual
 	f.add(name, "N", text, func(s string) (err error) {
 		*p, err = strconv.ParseFloat(s, 64)
 		return explainParse(err, "a number is needed")
 	})
-}
-
-// Float64 is Float64Var with a variable of its own.
-func (f *flags) Float64(name string, usual float64, text string) *float64 {
-	p := new(float64)
-	f.Float64Var(p, name, usual, text)
 	return p
 }
 
@@ -129,6 +131,7 @@ func (f *flags) parse(args []string) ([]string, error) {
 		}
 		args = args[1:]
 		if arg == "--" {
+			f.ended = true
 			return args, nil
 		}
 		var err error
@@ -215,11 +218,8 @@ func (f *flags) parseAnywhere(args []string) ([]string, error) {
 	var words []string
 	for {
 		rest, err := f.parse(args)
-		if err != nil || len(rest) == 0 {
-			return words, err
-		}
-		if len(args) > len(rest) && args[len(args)-len(rest)-1] == "--" {
-			return append(words, rest...), nil
+		if err != nil || f.ended || len(rest) == 0 {
+			return append(words, rest...), err
 		}
 		words, args = append(words, rest[0]), rest[1:]
 	}
@@ -227,7 +227,7 @@ func (f *flags) parseAnywhere(args []string) ([]string, error) {
 
 // printHelp prints the command's usage line, what it does and its options.
 func (f *flags) printHelp(w io.Writer) {
-	fmt.Fprintf(w, "usage: plumb %s %s\n\n%s\n", f.command.name, f.command.args, f.command.summary)
+	fmt.Fprintf(w, "%s\n\n%s\n", f.command.usage(), f.command.summary)
 	if len(f.options) > 0 {
 		fmt.Fprint(w, "\noptions:\n")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"plumb/container"
 )
@@ -32,6 +33,9 @@ func commands() []command {
 		versionCommand(),
 	}
 }
+
+// usage is the command's usage line.
+func (c command) usage() string { return strings.TrimRight("usage: plumb "+c.name+" "+c.args, " ") }
 
 // init keeps main on the main thread, whose namespaces are what /proc/self/ns shows: Go parks the main
 // thread instead of ending it, so a goroutine that left it in another namespace would be seen for good.
@@ -106,7 +110,7 @@ func (c command) status(err error) int {
 		if usage.help {
 			return 0
 		}
-		fmt.Fprintf(os.Stderr, "plumb: %s: %v\nusage: plumb %s %s\n", c.name, usage.err, c.name, c.args)
+		fmt.Fprintf(os.Stderr, "plumb: %s: %v\n%s\n", c.name, usage.err, c.usage())
 		if c.usageStatus != 0 {
 			return c.usageStatus
 		}
