@@ -119,7 +119,7 @@ func routeMessages() []message {
 			ip: "route show table 1000", answer: `{"dst":"10.7.0.0/16","prefsrc":"10.0.0.2","metric":9,"metrics":[{"mtu":1300}]}`,
 		},
 		{
-			name: "route-multipath", command: "ip route add 10.8.0.0/16 proto static nexthop via 10.0.0.1 dev eth0 nexthop via 10.0.0.2 dev eth0 weight 3 onlink", before: append(inside, "route-onlink"), inside: true,
+			name: "route-multipath", command: "ip route add 10.8.0.0/16 proto static nexthop via 10.0.0.1 dev eth0 nexthop via 10.0.0.3 dev eth0 weight 3 onlink", before: append(inside, "route-onlink"), inside: true,
 			run: do(func(s string) wire.Request {
 				r := rtnl.Via(0, prefix("10.8.0.0/16"), netip.Addr{})
 				r.Multipath = []rtnl.NextHop{
@@ -179,7 +179,7 @@ func ruleMessages() []message {
 			ip: "rule", answer: `{"priority":77,"src":"10.0.0.0","srclen":24,"table":"1000"}`,
 		},
 		{
-			name: "rule-everything", command: "ip rule add not to fd00::/64 iif lo oif eth9 fwmark 0x5/0xff uidrange 0-0 ipproto tcp sport 1000-2000 dport 80-81 suppress_prefixlength 0 suppress_ifgroup 3 table 100 priority 78",
+			name: "rule-everything", command: "ip -6 rule add not to fd00::/64 iif lo oif eth9 fwmark 0x5/0xff uidrange 0-0 ipproto tcp sport 1000-2000 dport 80-81 suppress_prefixlength 0 suppress_ifgroup 3 table 100 priority 78",
 			run: do(func(s string) wire.Request {
 				off, group := uint32(0), uint32(3)
 				return rtnl.NewRule(&rtnl.Rule{

@@ -173,7 +173,7 @@ func linkMessages() []message {
 			run: func(c *rtnl.Conn, _ *world) error { _, err := c.LinkByName(longName); return err },
 		},
 		{
-			name: "link-get-index", command: "ip link show dev if5", before: []string{"link-pair"},
+			name: "link-get-index", command: "(no command of ip asks for one link by its index)", before: []string{"link-pair"},
 			run: func(c *rtnl.Conn, _ *world) error { _, err := c.LinkByIndex(hostEnd); return err },
 		},
 		{
