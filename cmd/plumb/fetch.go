@@ -17,7 +17,7 @@ func fetchCommand() command {
 	c := command{name: "fetch", args: "[--timeout SECONDS] URL", summary: "print what an HTTP server answers (plain HTTP/1.1)"}
 	c.run = func(args []string) error {
 		f := newFlags(c)
-		timeout := f.Float64("timeout", 30, "`SECONDS` for all of it")
+		timeout := f.Seconds("timeout", 30*time.Second, "`SECONDS` for all of it")
 		words, err := f.parseAnywhere(args)
 		if err != nil {
 			return err
@@ -25,12 +25,12 @@ func fetchCommand() command {
 		if len(words) != 1 {
 			return usagef("takes one URL, was given %d", len(words))
 		}
-		if *timeout <= 0 || *timeout > 86400 {
+		if *timeout <= 0 || *timeout > 24*time.Hour {
 			return usagef("--timeout takes more than 0 and up to 86400 seconds")
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(*timeout*float64(time.Second)), fmt.Errorf("no answer within %gs", *timeout))
+		ctx, cancel := context.WithTimeoutCause(ctx, *timeout, fmt.Errorf("no answer within %v", *timeout))
 		defer cancel()
 		answer, err := lab.Get(ctx, dialName, words[0], os.Stdout)
 		if err == nil && answer.Status/100 != 2 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A usageError is a command line that cannot be meant: exit status 2, and the usage line.
@@ -107,15 +108,27 @@ func (f *flags) Int(name string, usual int, text string) *int {
 	return p
 }
 
-// Float64 adds an option for a number with a fraction.
-func (f *flags) Float64(name string, usual float64, text string) *float64 {
-	p := new(float64)
+// SecondsVar adds an option for a time in seconds, such as 0.2, that sets p.
+func (f *flags) SecondsVar(p *time.Duration, name string, usual time.Duration, text string) {
 	*p = usual
 	f.add(name, "N", text, func(s string) (err error) {
-		*p, err = strconv.ParseFloat(s, 64)
-		return explainParse(err, "a number is needed")
+		*p, err = parseSeconds(s)
+		return explainParse(err, "a number of seconds such as 5 or 0.2 is needed")
 	})
+}
+
+// Seconds is SecondsVar with a variable of its own.
+func (f *flags) Seconds(name string, usual time.Duration, text string) *time.Duration {
+	p := new(time.Duration)
+	f.SecondsVar(p, name, usual, text)
 	return p
+}
+
+func parseSeconds(s string) (time.Duration, error) {
+	if strings.Trim(s, "0123456789.") != "" { // or else "5m" would be milliseconds
+		return 0, strconv.ErrSyntax
+	}
+	return time.ParseDuration(s + "s")
 }
 
 // errHelp is --help, which is no error.
@@ -251,7 +264,7 @@ func printUsage(w io.Writer) {
 
 // help is plumb help [COMMAND].
 func help(args []string) int {
-	if len(args) == 0 {
+	if len(args) == 0 || args[0] == "help" || strings.HasPrefix(args[0], "-") {
 		printUsage(os.Stdout)
 		return 0
 	}

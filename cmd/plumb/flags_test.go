@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What getopt_long(3) makes of a command line. "words" are the arguments that are left.
@@ -122,24 +122,24 @@ func TestTypedFlags(t *testing.T) {
 		b bool
 		s string
 		i int
-		f float64
+		f time.Duration
 	}
-	usual := values{b: true, s: "usual", i: 7, f: 0.5}
+	usual := values{b: true, s: "usual", i: 7, f: time.Second / 2}
 	for args, want := range map[string]any{
 		"":                        usual,
-		"--b=false":               values{false, "usual", 7, 0.5},
-		"--b=0":                   values{false, "usual", 7, 0.5},
+		"--b=false":               values{false, "usual", 7, time.Second / 2},
+		"--b=0":                   values{false, "usual", 7, time.Second / 2},
 		"--b":                     usual,
-		"--s=":                    values{true, "", 7, 0.5},
-		"--i=-3":                  values{true, "usual", -3, 0.5},
-		"--f=1e3":                 values{true, "usual", 7, 1000},
-		"--f=Inf":                 values{true, "usual", 7, math.Inf(1)},
-		"--i=1|--i=2":             values{true, "usual", 2, 0.5},
+		"--s=":                    values{true, "", 7, time.Second / 2},
+		"--i=-3":                  values{true, "usual", -3, time.Second / 2},
+		"--f=1e3":                 `--ff "1e3": a number of seconds such as 5 or 0.2 is needed`,
+		"--f=5m":                  `--ff "5m": a number of seconds such as 5 or 0.2 is needed`,
+		"--i=1|--i=2":             values{true, "usual", 2, time.Second / 2},
 		"--b=perhaps":             `--bb "perhaps": true or false is needed`,
 		"--i=x":                   `--ii "x": a whole number is needed`,
 		"--i=1.5":                 `--ii "1.5": a whole number is needed`,
 		"--i=":                    `--ii "": a whole number is needed`,
-		"--f=x":                   `--ff "x": a number is needed`,
+		"--f=x":                   `--ff "x": a number of seconds such as 5 or 0.2 is needed`,
 		"--i=9999999999999999999": `--ii "9999999999999999999": a whole number is needed`,
 	} {
 		var v values
@@ -147,11 +147,11 @@ func TestTypedFlags(t *testing.T) {
 		f.BoolVar(&v.b, "bb", usual.b, "")
 		f.StringVar(&v.s, "ss", usual.s, "")
 		f.IntVar(&v.i, "ii", usual.i, "")
-		float := f.Float64("ff", usual.f, "")
+		seconds := f.Seconds("ff", usual.f, "")
 		// An option of one letter has one dash: here they have two of each.
 		line := split(strings.NewReplacer("--b", "--bb", "--s", "--ss", "--i", "--ii", "--f", "--ff").Replace(args))
 		_, err := f.parse(line)
-		v.f = *float
+		v.f = *seconds
 		if text, bad := want.(string); bad && (err == nil || err.Error() != text) {
 			t.Errorf("%q: %v, want %s", line, err, text)
 		} else if !bad && (err != nil || v != want) {

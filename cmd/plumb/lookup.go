@@ -21,7 +21,7 @@ func lookupCommand() command {
 		f := newFlags(c)
 		types := f.String("t", "", "`TYPE` of record, or several with commas: A, AAAA, CNAME, MX, TXT, NS, SRV, PTR, SOA, ANY (default A,AAAA; PTR for an address)")
 		server := f.String("server", "", "ask `IP[:PORT]` instead of those in /etc/resolv.conf, and not /etc/hosts")
-		timeout := f.Float64("timeout", 0, "`SECONDS` that one try may take (default as in resolv.conf, else 5)")
+		timeout := f.Seconds("timeout", 0, "`SECONDS` that one try may take (default as in resolv.conf, else 5)")
 		tries := f.Int("tries", 0, "ask each server `N` times (default as in resolv.conf, else 2)")
 		tcp := f.Bool("tcp", false, "ask by TCP, not by UDP")
 		search := f.Bool("search", false, "try the search domains of resolv.conf")
@@ -51,9 +51,9 @@ func lookupCommand() command {
 	return c
 }
 
-// resolver is the system's, changed by the options that are not zero. The timeout is in seconds.
-func resolver(server string, timeout float64, tries int) (*lookup.Resolver, error) {
-	if !(timeout >= 0 && timeout <= 3600) || tries < 0 { // NaN too
+// resolver is the system's, changed by the options that are not zero.
+func resolver(server string, timeout time.Duration, tries int) (*lookup.Resolver, error) {
+	if timeout > time.Hour || tries < 0 {
 		return nil, usagef("--timeout takes 0 to 3600 seconds, --tries no negative number")
 	}
 	r, err := lookup.System()
@@ -68,7 +68,7 @@ func resolver(server string, timeout float64, tries int) (*lookup.Resolver, erro
 		r.Servers, r.Hosts = []netip.AddrPort{s}, ""
 	}
 	if timeout > 0 {
-		r.Timeout = time.Duration(timeout * float64(time.Second))
+		r.Timeout = timeout
 	}
 	if tries > 0 {
 		r.Attempts = tries

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"plumb/cmd/plumb/internal/ping"
 )
@@ -22,9 +21,9 @@ func pingCommand() command {
 		f := newFlags(c)
 		o := ping.Defaults("")
 		f.IntVar(&o.Count, "c", 0, "stop after `N` requests")
-		interval := f.Float64("i", o.Interval.Seconds(), "`SECONDS` between two requests, 0.002 at least")
-		wait := f.Float64("W", o.Wait.Seconds(), "`SECONDS` to wait for a first reply after the last request, 0 for ever")
-		deadline := f.Float64("w", 0, "`SECONDS` for all of it, however many requests that makes")
+		f.SecondsVar(&o.Interval, "i", o.Interval, "`SECONDS` between two requests, 0.002 at least")
+		f.SecondsVar(&o.Wait, "W", o.Wait, "`SECONDS` to wait for a first reply after the last request, 0 for ever")
+		f.SecondsVar(&o.Deadline, "w", 0, "`SECONDS` for all of it, however many requests that makes")
 		f.IntVar(&o.Size, "s", o.Size, "`BYTES` of payload")
 		f.IntVar(&o.TTL, "t", 0, "time to live: the `HOPS` that a request may travel")
 		f.BoolVar(&o.IPv4, "4", false, "IPv4 only")
@@ -40,15 +39,6 @@ func pingCommand() command {
 			return usagef("takes one host, was given %d", len(words))
 		}
 		o.Host = words[0]
-		for _, s := range []struct {
-			value *float64
-			to    *time.Duration
-		}{{interval, &o.Interval}, {wait, &o.Wait}, {deadline, &o.Deadline}} {
-			if !(*s.value >= 0 && *s.value <= 1e8) { // NaN too
-				return usagef("%g is not a number of seconds", *s.value)
-			}
-			*s.to = time.Duration(*s.value * float64(time.Second))
-		}
 		if err := o.Validate(); err != nil {
 			return usagef("%v", err)
 		}
