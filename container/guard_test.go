@@ -358,6 +358,37 @@ func (w *town) believed(index uint32) (list []string) {
 	return list
 }
 
+// A container that gives itself a link-local IPv6 address reaches nothing by it: not even by multicast, or at an address of which it
+// need not ask whose it is.
+func TestNoIPv6(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	box, _ := w.attach(container.Network{Name: "web"})
+	l, err := w.host.ListenPacket("udp", ":7000")
+	must(t, err)
+	defer l.Close()
+	eth0, hostEnd := w.link(box, "eth0"), w.link(w.host, "pl-web")
+	source := netip.MustParsePrefix("fe80::bad/64")
+	global := netip.MustParsePrefix("2001:db8:77::1/128")
+	uplink := rtnl.AddrOf(w.link(w.host, "uplink0").Index, global, unix.IFA_F_NODAD)
+	must(t, w.host.Rtnl().Do(rtnl.NewAddr(uplink, "")))
+	defer func() { check(t, w.host.Rtnl().Do(rtnl.DelAddr(uplink, ""))) }()
+	must(t, box.Rtnl().Do(
+		rtnl.NewAddr(rtnl.AddrOf(eth0.Index, source, unix.IFA_F_NODAD), ""),
+		rtnl.NewRoute(&rtnl.Route{Family: rtnl.IPv6, DstLen: 128, Dst: global.Addr(), Out: eth0.Index, TableLow: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_STATIC, Type: unix.RTN_UNICAST}, ""),
+		rtnl.NewNeigh(&rtnl.Neigh{Family: rtnl.IPv6, Index: eth0.Index, State: unix.NUD_PERMANENT, Address: global.Addr(), LLAddress: hostEnd.Address}, ""),
+	))
+	for _, to := range []string{"[ff02::1%eth0]:7000", "[2001:db8:77::1]:7000", "10.0.0.1:7000"} {
+		var c net.Conn
+		must(t, box.Do(func() (err error) { c, err = net.Dial("udp", to); return err }))
+		_, err := c.Write([]byte(to))
+		must(t, errors.Join(err, c.Close()))
+	}
+	if text, err := read(l); err != nil || text != "10.0.0.1:7000" {
+		t.Errorf("the first to arrive is %q, %v", text, err)
+	}
+}
+
 // advertise sends a router advertisement (RFC 4861, section 4.2) by a link, with a prefix to make addresses of.
 func advertise(h *clab.Host, link string) error {
 	l, err := h.Rtnl().LinkByName(link)

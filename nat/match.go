@@ -54,7 +54,7 @@ func byteIs(offset uint32, value byte) []any {
 	return []any{&Payload{Dest: NFT_REG_1, Base: NFT_PAYLOAD_NETWORK_HEADER, Offset: offset, Len: 1}, compare(NFT_CMP_EQ, []byte{value})}
 }
 
-// notLinkLocal is "ip6 saddr != fe80::/10", of the address at offset.
+// notLinkLocal is "ip6 daddr != fe80::/10", of the address at offset.
 func notLinkLocal(offset uint32) []any {
 	mask, prefix := make([]byte, 16), make([]byte, 16)
 	mask[0], mask[1] = 0xff, 0xc0

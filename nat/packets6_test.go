@@ -5,9 +5,12 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+
+	. "plumb/nat"
 )
 
-// IPv6 has the same rules, and neighbour discovery beside them, which has to come through.
+// IPv6 has the same rules, and neighbour discovery beside them, which has to come through from an address of the container's
+// link that is in member6.
 func TestPackets6(t *testing.T) {
 	t.Parallel()
 	w := &town{host: newPlace(t, "2001:db8::1"), outside: newPlace(t, "2001:db8::2"), a: newPlace(t, "fd70::2")}
@@ -21,7 +24,7 @@ func TestPackets6(t *testing.T) {
 	}
 	setSysctl(t, w.host, "net/ipv6/conf/all/forwarding", "1")
 	w.outside.ip(t, "link set eth0 up\n addr add 2001:db8::2/64 dev eth0 nodad\n route add fd70::/64 via 2001:db8::1")
-	w.a.ip(t, "link set eth0 up\n addr add fd70::2/64 dev eth0 nodad noprefixroute\n addr add fd70::99/128 dev eth0 nodad")
+	w.a.ip(t, "link set eth0 addrgenmode none\n link set eth0 up\n addr add fe80::2/64 dev eth0 nodad\n addr add fe80::99/64 dev eth0 nodad\n addr add fd70::2/64 dev eth0 nodad noprefixroute\n addr add fd70::99/128 dev eth0 nodad")
 	w.host.ip(t, `link set uplink up
 		addr add 2001:db8::1/64 dev uplink nodad
 		link set pl-a group 28780 up
@@ -47,6 +50,11 @@ func TestPackets6(t *testing.T) {
 		p.ip(t, "neigh flush all")
 	}
 	if err := c.Attach(a); err != nil {
+		t.Fatal(err)
+	}
+	local := Element{Key: &Data{Value: append(IfName("pl-a"), netip.MustParseAddr("fe80::2").AsSlice()...)}}
+	member := &ElementList{Header: Header{Family: NFPROTO_INET}, Table: TableName, Set: "member6", Elements: []Element{local}}
+	if err := c.Batch(NewElements(member, 0)); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range probes {

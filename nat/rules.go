@@ -36,18 +36,17 @@ func loopbackGuard() Rule {
 
 // antispoof is: iifgroup 0x706c iifname . ip saddr != @member4 drop
 //
-// At raw priority, so that a forged source makes no connection tracking entry and reaches neither host nor neighbour. In IPv6 neighbour
-// discovery speaks from fe80::/10 and from ::.
+// At raw priority, so that a forged source makes no connection tracking entry and reaches neither host nor neighbour. In IPv6 there is no
+// exception for fe80::/10 and ::, so that what has no IPv6 address from plumb sends none: whose network has IPv6 has its link-local
+// address in member6, and finds no duplicates of it (IFA_F_NODAD).
 func (f *ipFamily) antispoof() Rule {
-	match := [][]any{meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), f.isFamily()}
-	if f.proto == NFPROTO_IPV6 {
-		match = append(match, notLinkLocal(f.src), []any{f.loadSrc(NFT_REG_1), compare(NFT_CMP_NEQ, make([]byte, 16))})
-	}
-	match = append(match, []any{
+	key := []any{
 		&Meta{Dest: NFT_REG_1, Key: NFT_META_IIFNAME}, f.loadSrc(NFT_REG_2), // the name takes 16 bytes, all of NFT_REG_1
 		notInSet(f.member), verdict(NF_DROP),
-	})
-	return Rule{Chain: chainGuard, Expressions: steps(match...), UserData: CommentData("forged source")}
+	}
+	return Rule{Chain: chainGuard, UserData: CommentData("forged source"), Expressions: steps(
+		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), f.isFamily(), key,
+	)}
 }
 
 // routerGuard is: iifgroup 0x706c icmpv6 type nd-router-advert drop

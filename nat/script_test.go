@@ -29,7 +29,7 @@ add chain inet plumb postrouting { type nat hook postrouting priority srcnat; }
 add rule inet plumb guard iifname != "lo" ip daddr 127.0.0.0/8 drop
 add rule inet plumb guard iifgroup 0x706c iifname . ip saddr != @member4 drop comment "forged source"
 add rule inet plumb guard iifname @internal4 ip saddr . ip daddr != @within4 drop comment "no way out"
-add rule inet plumb guard iifgroup 0x706c ip6 saddr != fe80::/10 ip6 saddr != :: iifname . ip6 saddr != @member6 drop comment "forged source"
+add rule inet plumb guard iifgroup 0x706c iifname . ip6 saddr != @member6 drop comment "forged source"
 add rule inet plumb guard iifname @internal6 ip6 daddr != fe80::/10 ip6 daddr != ff02::/16 ip6 saddr . ip6 daddr != @within6 drop comment "no way out"
 add rule inet plumb guard iifgroup 0x706c icmpv6 type nd-router-advert drop comment "router advertisement"
 add rule inet plumb prerouting fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @publish4h
