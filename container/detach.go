@@ -3,7 +3,9 @@ package container
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	"plumb/nat"
 	"plumb/rtnl"
 
 	"golang.org/x/sys/unix"
@@ -20,45 +22,55 @@ func (h *Host) Detach(name string) (found bool, err error) {
 }
 
 // detach removes the host end of a container, found by any of its names, and the leases that were taken for it, which may
-// have outlived it.
+// have outlived it. What a lease was taken for goes by whatever name it has by now.
 func (h *Host) detach(name, link, anyName string) (found bool, err error) {
+	var ends []*rtnl.Link
 	host, foreign := h.findLink(name, link, anyName)
-	// The route to the address goes first: while it stood, the old link would win over a new container's.
 	if host != nil {
-		if err := h.withdraw(host); err != nil {
+		ends = append(ends, host)
+	}
+	leases, err := h.leasesOf(name, link)
+	errs := []error{foreign, err}
+	for i := range leases {
+		if host != nil && host.Index == leases[i].Comment.IfIndex {
+			continue
+		}
+		renamed, _, err := h.holder(&leases[i])
+		errs = append(errs, err)
+		if renamed != nil {
+			ends = append(ends, renamed)
+		}
+	}
+	// The route to the address goes first: while it stood, the old link would win over a new container's.
+	for _, end := range ends {
+		if err := h.withdraw(end); err != nil {
 			return true, err
 		}
 	}
-	released, err := h.releaseAll(name, link)
-	errs := []error{foreign, err}
-	if host != nil {
-		errs = append(errs, h.remove(host.Index, host.Name))
+	for i := range leases {
+		_, err := h.nat.Reclaim(&leases[i])
+		errs = append(errs, err)
 	}
-	if released || host != nil {
+	for _, end := range ends {
+		errs = append(errs, h.remove(end.Index, end.Name))
+	}
+	found = len(leases)+len(ends) > 0
+	if found {
 		errs = append(errs, h.leave())
 	}
-	return released || host != nil, errors.Join(errs...)
+	return found, errors.Join(errs...)
 }
 
-// releaseAll gives back the leases that were taken for a container's link.
-func (h *Host) releaseAll(name, link string) (found bool, err error) {
+// leasesOf are the leases that were taken for a container's link.
+func (h *Host) leasesOf(name, link string) ([]nat.Lease, error) {
 	leases, err := h.nat.Leases()
 	if err != nil {
 		err = fmt.Errorf("read the leases: %w", err)
 		if errors.Is(err, unix.EPERM) {
 			err = fmt.Errorf("%w: %s", err, needNetAdmin)
 		}
-		return false, err
 	}
-	var errs []error
-	for i := range leases {
-		if l := &leases[i]; l.Comment.Name == name && l.Link == link {
-			found = true
-			_, err := h.nat.Reclaim(l)
-			errs = append(errs, err)
-		}
-	}
-	return found, errors.Join(errs...)
+	return slices.DeleteFunc(leases, func(l nat.Lease) bool { return l.Comment.Name != name || l.Link != link }), err
 }
 
 // findLink finds the host end of a container by one of its names, or nil. A link that is not plumb's is an error; one of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"time"
@@ -148,16 +149,14 @@ func (h *Host) release(lease *nat.Lease) error {
 	return h.leave()
 }
 
-// leave is called when a lease has been given back. What killed processes left must not keep the table: where few
-// leases are left, they are all looked at.
+// leave is called when a lease has been given back. What killed processes left must not keep the table.
 func (h *Host) leave() error {
 	set, err := h.nat.Set(nat.NFPROTO_INET, nat.TableName, "lease4")
 	if errors.Is(err, unix.ENOENT) {
 		return nil // somebody else was the last
 	}
-	const few = 16
-	if err == nil && (set.Count == nil || *set.Count > 0 && *set.Count <= few) {
-		err = h.reclaimAll(few)
+	if err == nil && (set.Count == nil || *set.Count > 0) {
+		err = h.sweep()
 	}
 	if err != nil {
 		return err
@@ -166,18 +165,24 @@ func (h *Host) leave() error {
 	return err
 }
 
-// reclaimAll takes all leases that are stale out of the table, unless there are more leases than most.
-func (h *Host) reclaimAll(most int) error {
+// sweep looks at the leases at random, and takes those out of the table that are stale, until it has met a few that are not.
+// Where only stale ones are left it so removes them all, and where many are held it costs next to nothing.
+func (h *Host) sweep() error {
 	leases, err := h.nat.Leases()
 	if err != nil {
 		return fmt.Errorf("read the leases: %w", err)
 	}
-	if len(leases) > most {
-		return nil
-	}
-	for i := range leases {
-		if _, err := h.reclaim(&leases[i], false); err != nil {
+	few := 8
+	for _, i := range rand.Perm(len(leases)) {
+		free, err := h.reclaim(&leases[i], false)
+		if err != nil {
 			return err
+		}
+		if !free {
+			few--
+		}
+		if few == 0 {
+			break
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"plumb/container"
 	"plumb/nat"
+	"plumb/rtnl"
 )
 
 // fabricate takes a lease, as another plumb would have so long ago.
@@ -48,6 +49,44 @@ func TestStaleLease(t *testing.T) {
 	// The index was given to another link meanwhile.
 	w.fabricate("killed", "10.0.0.7", w.link(w.host, "uplink0").Index, 0)
 	w.attach(container.Network{Name: "given", Addr: netip.MustParseAddr("10.0.0.7")})
+}
+
+// Many that were killed keep neither the table nor the forwarding, once the last one is out who lives.
+func TestManyStaleLeases(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.attach(container.Network{Name: "web", Addr: netip.MustParseAddr("10.0.0.250")})
+	w.attach(container.Network{Name: "db", Addr: netip.MustParseAddr("10.0.0.251")})
+	for i := range 40 {
+		w.fabricate(fmt.Sprint("killed", i), fmt.Sprintf("10.0.0.%d", i+10), uint32(4711+i), 0)
+	}
+	w.detach("db") // two leases are looked at in vain at most, so that all others are, too
+	if leases, err := w.nat.Leases(); err != nil || len(leases) != 1 {
+		t.Errorf("%d leases are left beside one container: %v", len(leases), err)
+	}
+	for i := range 40 {
+		w.fabricate(fmt.Sprint("killed", i), fmt.Sprintf("10.0.0.%d", i+10), uint32(4711+i), 0)
+	}
+	w.detach("web")
+	if _, err := w.nat.Table(nat.NFPROTO_INET, nat.TableName); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("the table after the last one: %v", err)
+	}
+}
+
+// A host end that somebody has renamed is detached by the container's name.
+func TestDetachRenamed(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	box := w.box("box")
+	a, err := w.h.Attach(t.Context(), container.Network{Name: "web"}, box.NS())
+	must(t, err)
+	must(t, w.host.Rtnl().Do(rtnl.SetLink(&rtnl.Link{Index: a.HostIndex, Name: "zz"}, "")))
+	if found, err := w.h.Detach("web"); err != nil || !found {
+		t.Errorf("detach: found %v, %v", found, err)
+	}
+	if w.link(w.host, "zz") != nil {
+		t.Error("the link is left")
+	}
 }
 
 // A lease whose link does not say yet whose it is belongs to an attach under way, or, after 10 s, to one that was killed.
