@@ -68,10 +68,30 @@ func TestOverlap(t *testing.T) {
 		if a.Addr.String() != want {
 			t.Errorf("container %d has %s, want %s", i, a.Addr, want)
 		}
-		if len(w.notices) != 2 || !strings.Contains(w.notices[0], "subnet 10.0.0.0/24 is in use by lan0") || !strings.Contains(w.notices[1], "taking 10.0.2.0/24") {
+		if len(w.notices) != 1 || !strings.Contains(w.notices[0], "subnet 10.0.0.0/24 is in use by lan0") || !strings.Contains(w.notices[0], "taking 10.0.2.0/24") {
 			t.Errorf("it says %q", w.notices)
 		}
 		check(t, ping(box, "8.8.8.8"))
+	}
+}
+
+// A VPN's halves of a default route are in nobody's way; a route to all of 10.0.0.0/8 is.
+func TestWideRoutes(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	lan := w.foreign(w.host, "lan0")
+	for _, p := range []string{"0.0.0.0/1", "128.0.0.0/1"} {
+		must(t, w.host.Rtnl().Do(rtnl.NewRoute(rtnl.OnLink(lan, netip.MustParsePrefix(p)), "")))
+	}
+	_, a := w.attach(container.Network{Name: "vpn"})
+	if a.Addr.String() != "10.0.0.2/24" || len(w.notices) != 0 || !w.forwards("lan0") {
+		t.Errorf("with a VPN: %s, %q, lan0 forwards: %v", a.Addr, w.notices, w.forwards("lan0"))
+	}
+	w.detach("vpn")
+	must(t, w.host.Rtnl().Do(rtnl.NewRoute(rtnl.OnLink(lan, netip.MustParsePrefix("10.0.0.0/8")), "")))
+	_, a = w.attach(container.Network{Name: "wide"})
+	if a.Addr.String() != "172.31.0.2/24" || len(w.notices) != 1 {
+		t.Errorf("with 10.0.0.0/8: %s, %q", a.Addr, w.notices)
 	}
 }
 

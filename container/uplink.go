@@ -49,12 +49,13 @@ func (h *Host) findUplinks(n Network, routes []rtnl.Route) ([]uplink, error) {
 	return ups, nil
 }
 
-// defaultLinks are the indexes of the links that a default route leaves by.
+// defaultLinks are the indexes of the links that a default route leaves by, or the halves of one that VPNs set in its place
+// (0.0.0.0/1 and 128.0.0.0/1).
 func defaultLinks(routes []rtnl.Route) []uint32 {
 	var indexes []uint32
 	for i := range routes {
 		r := &routes[i]
-		if r.DstLen != 0 || r.Type != unix.RTN_UNICAST {
+		if r.DstLen > 1 || r.Type != unix.RTN_UNICAST {
 			continue
 		}
 		for _, index := range r.OutLinks() {
@@ -171,28 +172,45 @@ func (e *OverlapError) Error() string {
 
 // chooseSubnet returns n's subnet. The default one gives way, where the host already uses it, to the next that is free.
 func (h *Host) chooseSubnet(n Network, given bool, routes []rtnl.Route) (netip.Prefix, error) {
-	subnet := n.Subnet
-	for {
+	var first *OverlapError
+	for subnet := n.Subnet; ; {
 		overlap, err := h.overlap(subnet, routes)
-		if err != nil || overlap == nil {
+		if err != nil {
 			return subnet, err
+		}
+		if overlap == nil {
+			if first != nil {
+				h.notice(fmt.Sprintf("subnet %s is in use by %s (%s): taking %s", n.Subnet, first.Link, first.Route, subnet))
+			}
+			return subnet, nil
+		}
+		if first == nil {
+			first = overlap
 		}
 		next := nextSubnet(subnet)
 		if given || !next.IsValid() {
-			return subnet, overlap
+			return n.Subnet, first
 		}
-		h.notice(fmt.Sprintf("subnet %s is in use by %s (%s): taking %s", subnet, overlap.Link, overlap.Route, next))
 		subnet = next
 	}
 }
 
-// nextSubnet is the next of the 256 subnets of 10.0.0.0/16 that the default is the first of.
+// nextSubnet is the next to try: 10.0.0.0/24 to 10.0.255.0/24, 172.31.0.0/24 to 172.31.255.0/24, 192.168.255.0/24 to
+// 192.168.0.0/24.
 func nextSubnet(subnet netip.Prefix) netip.Prefix {
 	b := subnet.Addr().As4()
-	if b[2] == 255 {
+	switch {
+	case b[0] == 10 && b[2] == 255:
+		b = [4]byte{172, 31, 0, 0}
+	case b[0] == 172 && b[2] == 255:
+		b = [4]byte{192, 168, 255, 0}
+	case b[0] != 192:
+		b[2]++
+	case b[2] == 0:
 		return netip.Prefix{}
+	default:
+		b[2]--
 	}
-	b[2]++
 	return netip.PrefixFrom(netip.AddrFrom4(b), subnet.Bits())
 }
 
@@ -203,7 +221,7 @@ func (h *Host) overlap(subnet netip.Prefix, routes []rtnl.Route) (*OverlapError,
 		r := &routes[i]
 		dst := r.Destination()
 		links := r.OutLinks()
-		if r.DstLen == 0 || len(links) == 0 || !dst.Overlaps(subnet) {
+		if r.DstLen <= 1 || len(links) == 0 || !dst.Overlaps(subnet) {
 			continue
 		}
 		// A container's own route has the gateway as its source, and its link is of our group. There is one
