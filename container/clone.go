@@ -20,15 +20,16 @@ import (
 func (p *Process) own(ctx context.Context, spec ProcessSpec, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	exe, err := openSelf()
+	fd, err := openSelf()
 	if err != nil {
 		started <- err
 		return
 	}
+	exe := os.NewFile(uintptr(fd), "plumb")
+	defer exe.Close()
 	err = p.clone(spec, exe)
 	started <- err
 	if err != nil {
-		unix.Close(exe)
 		return
 	}
 	stop := context.AfterFunc(ctx, func() { p.Kill() })
@@ -38,11 +39,9 @@ func (p *Process) own(ctx context.Context, spec ProcessSpec, started chan<- erro
 		err = errors.Join(err, p.terminal.takeBack())
 	}
 	p.status, p.err = exitStatus(state), err
-	p.netns.Close()
 	if p.pidfd >= 0 {
 		unix.Close(p.pidfd)
 	}
-	unix.Close(exe)
 	close(p.done)
 }
 
@@ -58,7 +57,7 @@ func exitStatus(state *os.ProcessState) int {
 }
 
 // clone starts the process: this program again, whose main calls Init. It opens all that must be closed when the process ends.
-func (p *Process) clone(spec ProcessSpec, exe int) error {
+func (p *Process) clone(spec ProcessSpec, exe *os.File) error {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return err
@@ -90,7 +89,10 @@ func (p *Process) clone(spec ProcessSpec, exe int) error {
 		defer file.Close()
 		attr.Files = append(attr.Files, file)
 	}
-	p.process, err = os.StartProcess("/proc/self/fd/"+strconv.Itoa(exe), []string{initName}, attr)
+	// The child moves its descriptors to the numbers that they have in Files, by way of free-looking ones above (forkAndExecInChild,
+	// syscall/exec_linux.go). Only what is in Files itself cannot be overwritten by that before exec.
+	attr.Files = append(attr.Files, exe)
+	p.process, err = os.StartProcess("/proc/self/fd/"+strconv.Itoa(len(attr.Files)-1), []string{initName}, attr)
 	if err != nil {
 		ours.Close()
 		return explainClone(err)

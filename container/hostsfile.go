@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // A HostEntry is a line of /etc/hosts: a name and the address that it stands for.
@@ -49,6 +51,17 @@ func checkHostName(name string) error {
 		}
 	}
 	return nil
+}
+
+// checkOwnName checks the host name of a container, "" for the host's. HOST_NAME_MAX of the kernel is 64 (__NEW_UTS_LEN, linux/utsname.h).
+func checkOwnName(name string) error {
+	if name == "" {
+		return nil
+	}
+	if len(name) > 64 {
+		return fmt.Errorf("a container's host name has at most 64 characters, %q has %d: %w", name, len(name), unix.ENAMETOOLONG)
+	}
+	return checkHostName(name)
 }
 
 func notInHostName(r rune) bool {

@@ -83,7 +83,9 @@ func (p *initProcess) steps() []initStep {
 }
 
 func (p *initProcess) readSpec() (err error) {
-	unix.CloseOnExec(socketFD)
+	if err := closeOnExecAbove(2); err != nil { // this program's own descriptor too, which clone has passed on
+		return err
+	}
 	p.parent = bufio.NewReader(rawFD(socketFD))
 	unix.Umask(0) // modes are what they are given as
 	p.spec, err = receiveSpec(p.parent)
@@ -192,6 +194,11 @@ func (p *initProcess) chdir() error {
 
 func (p *initProcess) dropPrivileges() error {
 	unix.Umask(0o022)
+	// The session keyring is inherited over clone, with whatever keys the host's user has in it (session-keyring(7)). No name: a new one. ENOSYS: CONFIG_KEYS=n;
+	// EPERM: a seccomp filter, of a container around this one.
+	if _, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); err != nil && err != unix.ENOSYS && err != unix.EPERM {
+		return fmt.Errorf("join a session keyring: %w", err)
+	}
 	if err := dropPrivileges(p.confined); err != nil {
 		return err
 	}

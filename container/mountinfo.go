@@ -80,9 +80,29 @@ func (m mount) visible() bool {
 	return err == nil && st.Mask&unix.STATX_MNT_ID != 0 && st.Mnt_id == m.id
 }
 
-func (m mount) isDir() bool {
+func (m mount) isDir() bool { return m.mode() == unix.S_IFDIR }
+
+// mode returns the file type of m's root, 0 if it cannot be seen.
+func (m mount) mode() uint32 {
 	var st unix.Stat_t
-	return unix.Lstat(m.path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
+	if unix.Lstat(m.path, &st) != nil {
+		return 0
+	}
+	return st.Mode & unix.S_IFMT
+}
+
+// hostsOwn are the file systems that speak of the whole host, or reach into it. Above all proc: /proc/PID/root of a second one, such as
+// a chroot's, leads out of the container.
+const hostsOwn = " autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl hugetlbfs mqueue nsfs proc pstore securityfs sysfs tracefs "
+
+// shown reports whether a container may have m: neither the kernel's own files, nor a socket, FIFO or device that is mounted as a file
+// (docker.sock), to which read-only is no hindrance.
+func (m mount) shown() bool {
+	if strings.Contains(hostsOwn, " "+m.fstype+" ") {
+		return false
+	}
+	mode := m.mode()
+	return mode == unix.S_IFDIR || mode == unix.S_IFREG
 }
 
 // below reports whether path is dir or lies below it.

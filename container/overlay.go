@@ -29,7 +29,7 @@ func (r *rootfs) mountHost() error {
 		return err
 	}
 	for _, m := range r.mounts {
-		if m.path == "/" || isFresh(m.path) || m.fstype == "autofs" || !m.visible() {
+		if m.path == "/" || isFresh(m.path) || !m.shown() || !m.visible() {
 			continue
 		}
 		r.mountBelow(m) // what cannot be shown shows as its empty mount point
@@ -38,7 +38,8 @@ func (r *rootfs) mountHost() error {
 }
 
 // mountBelow shows one of the host's mounts below / in the container: through a layer of its own, as an overlay shows no
-// mounts below its lower directory; read-only where it is so already, or where there can be no layer.
+// mounts below its lower directory; read-only where it is so already, or where there can be no layer. A layer also cuts off the host's
+// sockets and FIFOs: its inodes are its own, and nobody is bound to them (unix_find_bsd, net/unix/af_unix.c).
 func (r *rootfs) mountBelow(m mount) error {
 	target, err := openIn(r.root, m.path, unix.O_PATH)
 	if err != nil {
@@ -46,8 +47,15 @@ func (r *rootfs) mountBelow(m mount) error {
 	}
 	defer unix.Close(target)
 	mnt := -1
-	if !m.readOnly && m.isDir() {
+	if m.isDir() {
 		mnt, err = r.overlay(m.path)
+		if err == nil && m.readOnly {
+			err = setAttrs(mnt, unix.MOUNT_ATTR_RDONLY, false)
+		}
+		if err != nil && mnt >= 0 {
+			unix.Close(mnt)
+			mnt = -1
+		}
 	}
 	if mnt < 0 {
 		mnt, err = readOnlyCopy(m.path, false)
@@ -62,7 +70,11 @@ func (r *rootfs) mountBelow(m mount) error {
 // readOnlyCopy returns a read-only bind mount of path. Below it, in a user namespace, there may be mounts that stay writable
 // for whoever may write them outside too.
 func readOnlyCopy(path string, recursive bool) (int, error) {
-	mnt, err := cloneTree(unix.AT_FDCWD, path, recursive)
+	return readOnlyCopyAt(unix.AT_FDCWD, path, recursive)
+}
+
+func readOnlyCopyAt(dir int, path string, recursive bool) (int, error) {
+	mnt, err := cloneTree(dir, path, recursive)
 	if err != nil {
 		return -1, err
 	}
@@ -146,7 +158,35 @@ func (r *rootfs) compose() error {
 		// What this user may not see is left out; that is no failure of the container.
 		_ = r.composeEntry(name)
 	}
+	for _, m := range r.mounts {
+		if !isFresh(m.path) && !m.shown() && m.visible() {
+			r.cover(m.path)
+		}
+	}
 	return nil
+}
+
+// cover hides what a recursive copy has brought in of the host's, under something empty. Inside, nobody may unmount that.
+// Where name is no mount, or is not there, it does no harm.
+func (r *rootfs) cover(name string) {
+	target, err := openIn(r.root, name, unix.O_PATH)
+	if err != nil {
+		return
+	}
+	defer unix.Close(target)
+	empty, err := readOnlyCopyAt(r.stage, "empty", false)
+	if err != nil {
+		return
+	}
+	defer unix.Close(empty)
+	if attach(empty, target) == nil {
+		return
+	}
+	_ = createFile(r.stage, "none") // ENOTDIR: name is a file. EEXIST: not the first.
+	if none, err := readOnlyCopyAt(r.stage, "none", false); err == nil {
+		_ = attach(none, target)
+		unix.Close(none)
+	}
 }
 
 func (r *rootfs) composeEntry(name string) error {

@@ -55,6 +55,9 @@ func StartProcess(ctx context.Context, spec ProcessSpec) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &StartError{Stage: "start", Err: err}
 	}
+	if err := checkOwnName(spec.Hostname); err != nil {
+		return nil, &StartError{Stage: "set the host name", Err: err}
+	}
 	if spec.Rootfs != "" {
 		abs, err := checkRootfs(spec.Rootfs)
 		if err != nil {
@@ -110,8 +113,8 @@ func (p *Process) introduce(spec ProcessSpec) error {
 // PID returns the process's id in the caller's pid namespace.
 func (p *Process) PID() int { return p.process.Pid }
 
-// NetNS returns the process's network namespace, to give it a network before Release. It stays the Process's own, which closes it when
-// the process has ended.
+// NetNS returns the process's network namespace, to give it a network before Release. It stays the Process's own, which closes it in
+// Wait: before that, a process that has ended early leaves a namespace that still is the right one.
 func (p *Process) NetNS() *netns.NS { return p.netns }
 
 // Release gives the container its files and starts its command. It returns when the command runs (exec has succeeded), or with
@@ -167,6 +170,7 @@ func (p *Process) Wait() (status int, err error) {
 	<-p.done
 	p.releasing.Lock() // a Release that is still reading what the process said gets to the end of it first
 	p.socket.Close()
+	p.netns.Close() // not before: its number could be another namespace's while the caller still uses it
 	p.releasing.Unlock()
 	return p.status, p.err
 }

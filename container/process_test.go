@@ -109,9 +109,9 @@ func TestSurroundings(t *testing.T) {
 		"echo $$; uname -n; pwd; umask":                                      "1\nbox\n/\n0022\n",
 		"cat /etc/resolv.conf /etc/hostname /etc/hosts":                      "nameserver 192.0.2.53\nbox\n127.0.0.1 localhost\n",
 		"echo nameserver 192.0.2.54 >/etc/resolv.conf; cat /etc/resolv.conf": "nameserver 192.0.2.54\n",
-		"ls /sys/class/net": "lo\n",
-		"cat":               "",
-		"echo /proc/[0-9]*": "/proc/1\n",
+		"ls /sys/class/net":                                                  "lo\n",
+		"cat":                                                                "",
+		"echo /proc/[0-9]*":                                                  "/proc/1\n",
 		"echo x >/dev/null && head -c2 /dev/zero | wc -c; ls /dev/pts":                                            "2\nptmx\n",
 		"ls -ld /run/* 2>/dev/null | wc -l; echo hi >/run/x && cat /run/x; echo hi >/dev/shm/x && cat /dev/shm/x": "0\nhi\nhi\n",
 	})
@@ -173,7 +173,6 @@ func TestStartErrors(t *testing.T) {
 		"no program":     {container.ProcessSpec{Args: []string{write("text", "hello", 0o755)}}, unix.ENOEXEC, 126, "#!"},
 		"no interpreter": {container.ProcessSpec{Args: []string{write("script", "#!/no/such\n", 0o755)}}, unix.ENOENT, 127, "interpreter"},
 		"no directory":   {container.ProcessSpec{Args: []string{"true"}, Dir: "/no/such"}, unix.ENOENT, 125, "working directory"},
-		"a long name":    {container.ProcessSpec{Args: []string{"true"}, Hostname: strings.Repeat("x", 65)}, unix.EINVAL, 125, "host name"},
 	} {
 		p, _ := start(t, c.spec)
 		err := p.Release(testFiles)
@@ -310,5 +309,65 @@ func TestNothingStaysOpen(t *testing.T) {
 	}
 	if fdsAfter, after := count(); fdsAfter > fds || after > goroutines {
 		t.Errorf("%d descriptors and %d goroutines, were %d and %d", fdsAfter, after, fds, goroutines)
+	}
+}
+
+// A second procfs of the host's, as chroots have, would lead out by /proc/PID/root; a socket mounted as a file, to its daemon.
+func TestNothingOfTheHostsOwnIsMounted(t *testing.T) {
+	dir := t.TempDir()
+	proc, sock, plain := filepath.Join(dir, "proc"), filepath.Join(dir, "sock"), filepath.Join(dir, "plain")
+	if err := os.Mkdir(proc, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{sock, plain} {
+		if err := os.WriteFile(file, []byte("under\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, m := range [][3]string{{"proc", proc, "proc"}, {filepath.Join(dir, "fifo"), sock, ""}} {
+		flags := uintptr(0)
+		if m[2] == "" {
+			flags = unix.MS_BIND
+		}
+		if err := unix.Mount(m[0], m[1], m[2], flags, ""); err != nil {
+			t.Skip("mounts cannot be made here: ", err)
+		}
+		t.Cleanup(func() { unix.Unmount(m[1], unix.MNT_DETACH) })
+	}
+	if _, out := run(t, sh("ls "+proc+"; test -p "+sock+" || echo no fifo; cat "+plain)); out != "no fifo\nunder\n" {
+		t.Errorf("inside there is %q", out)
+	}
+}
+
+func TestNamesThatAreNone(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a b", "a\n192.0.2.1 b", strings.Repeat("a", 65)} {
+		if _, err := container.StartProcess(context.Background(), container.ProcessSpec{Args: []string{"true"}, Hostname: name}); err == nil {
+			t.Errorf("host name %q is accepted", name)
+		}
+	}
+	p, _ := start(t, container.ProcessSpec{Args: []string{""}})
+	err := p.Release(testFiles)
+	var failed *container.StartError
+	if !errors.As(err, &failed) || failed.Status() != 127 {
+		t.Errorf("an empty command: %v", err)
+	}
+}
+
+// A process that dies early leaves its namespace to who is still giving it a network.
+func TestNamespaceOutlivesTheProcess(t *testing.T) {
+	t.Parallel()
+	p, _ := start(t, sh("true"))
+	p.Kill()
+	<-p.Done()
+	if err := p.NetNS().WriteSysctl("net.ipv4.ip_forward", "1"); err != nil {
+		t.Error(err)
+	}
+	p.Wait()
+	if err := p.NetNS().WriteSysctl("net.ipv4.ip_forward", "1"); err == nil {
+		t.Error("after Wait it is still open")
 	}
 }

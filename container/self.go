@@ -22,13 +22,7 @@ func openSelf() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open this program to run it again (/proc must be mounted): %w", err)
 	}
-	defer unix.Close(fd)
-	// Above the descriptors that the child gets, which would take its number before exec.
-	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 16)
-	if err != nil {
-		return -1, fmt.Errorf("duplicate the descriptor of this program: %w", err)
-	}
-	return high, nil
+	return fd, nil
 }
 
 func cloneExecutable() (int, error) {

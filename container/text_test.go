@@ -77,3 +77,14 @@ func TestParseHostEntryRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A host name is a line's word in /etc/hosts, and the kernel takes 64 characters.
+func TestHostNamesThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a\n6.6.6.6 example.com", "x y", "-", strings.Repeat("x", 65)} {
+		_, err := container.StartProcess(t.Context(), container.ProcessSpec{Args: []string{"true"}, Hostname: name})
+		if err == nil || !strings.Contains(err.Error(), "host name") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
