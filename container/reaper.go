@@ -41,12 +41,16 @@ func reap(file string, args []string) int {
 	}()
 	for {
 		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, 0, nil)
+		pid, err := unix.Wait4(-1, &status, unix.WUNTRACED, nil)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			fmt.Fprintf(os.Stderr, "plumb: wait for the container's processes: %v\n", err)
 			return 125
+		case pid == child.Pid && status.Stopped() && status.StopSignal() == unix.SIGTSTP:
+			// No shell outside waits for us that could wake the command again: a ^Z is undone.
+			_ = unix.Kill(-child.Pid, unix.SIGCONT)
+		case status.Stopped():
 		case pid == child.Pid && status.Signaled():
 			return 128 + int(status.Signal())
 		case pid == child.Pid:

@@ -73,6 +73,9 @@ func (h *Host) supervise(spec Spec, p *Process, a *Attachment) (status int, err 
 func (h *Host) etcFiles(spec Spec, a *Attachment) (files Files, err error) {
 	host := HostResolver{}
 	for file, text := range map[string]*string{"/etc/resolv.conf": &host.ResolvConf, StubResolverFile: &host.BehindStub} {
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+			continue // a FIFO would make us wait for a writer
+		}
 		b, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return files, fmt.Errorf("read the host's resolvers: %w", err)
