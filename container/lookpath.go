@@ -91,5 +91,9 @@ func errnoOf(err error) (errno unix.Errno, found bool) {
 
 // closeOnExecAbove marks every descriptor above last close-on-exec, also those that were inherited by accident (CVE-2024-21626).
 func closeOnExecAbove(last int) error {
-	return unix.CloseRange(uint(last)+1, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
+	err := unix.CloseRange(uint(last)+1, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
+	if err == unix.EINVAL {
+		return unix.ENOSYS // the flag came with Linux 5.11, the call with 5.9
+	}
+	return err
 }
