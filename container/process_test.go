@@ -109,9 +109,11 @@ func TestSurroundings(t *testing.T) {
 		"echo $$; uname -n; pwd; umask":                                      "1\nbox\n/\n0022\n",
 		"cat /etc/resolv.conf /etc/hostname /etc/hosts":                      "nameserver 192.0.2.53\nbox\n127.0.0.1 localhost\n",
 		"echo nameserver 192.0.2.54 >/etc/resolv.conf; cat /etc/resolv.conf": "nameserver 192.0.2.54\n",
+
 		"ls /sys/class/net": "lo\n",
 		"cat":               "",
 		"echo /proc/[0-9]*": "/proc/1\n",
+
 		"echo x >/dev/null && head -c2 /dev/zero | wc -c; ls /dev/pts":                                            "2\nptmx\n",
 		"ls -ld /run/* 2>/dev/null | wc -l; echo hi >/run/x && cat /run/x; echo hi >/dev/shm/x && cat /dev/shm/x": "0\nhi\nhi\n",
 	})
