@@ -63,7 +63,9 @@ func BenchmarkNetwork(b *testing.B) {
 	through := func() {
 		check(b, w.conn.Do(hostSide(w)...))
 		check(b, w.inside.Enter())
-		c, err := rtnl.Dial(wire.Config{})
+		brief, err := wire.Brief(unix.NETLINK_ROUTE) // as package container does
+		check(b, err)
+		c, err := rtnl.Dial(wire.Config{Transport: brief})
 		check(b, err)
 		check(b, home.Enter())
 		check(b, c.Do(insideSide()...))
