@@ -36,7 +36,11 @@ func TestKilledRuns(t *testing.T) {
 		if i%2 == 0 {
 			args = append(args, "--name", "web")
 		}
-		if s.killed(rand.N(life), append(args, "--", "sh", "-c", "echo running; sleep 1000")...) {
+		after := rand.N(life)
+		if i%4 == 3 { // of a machine under load the life is longer than it was: some kills come early all the same
+			after /= 16
+		}
+		if s.killed(after, append(args, "--", "sh", "-c", "echo running; sleep 1000")...) {
 			reached++
 		}
 		if i%2 == 1 {
@@ -47,7 +51,7 @@ func TestKilledRuns(t *testing.T) {
 		}
 	}
 	t.Logf("killed %d of %d times while the command ran, else before", reached, rounds)
-	if reached == 0 || reached == rounds {
+	if !testing.Short() && (reached == 0 || reached == rounds) {
 		t.Errorf("the moments were not all of a run's life of %s", life)
 	}
 	if after := lab.Mounts(t); after != mounts {
