@@ -47,7 +47,7 @@ func (h *Host) Attach(ctx context.Context, n Network, target *netns.NS) (*Attach
 	if err := a.run(ctx, given); err != nil {
 		return nil, errors.Join(err, a.undo.run())
 	}
-	return &a.Attachment, a.inside.Close()
+	return &a.Attachment, nil
 }
 
 // An attacher makes one attachment.

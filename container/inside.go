@@ -34,7 +34,6 @@ func (a *attacher) openInside() error {
 		return fmt.Errorf("open a socket in the container's network namespace: %w", err)
 	}
 	a.inside = inside
-	a.undo.add("close the container's socket", a.inside.Close)
 	return nil
 }
 
@@ -61,10 +60,13 @@ func (a *attacher) allowPing() {
 	}
 }
 
-// close closes what openInside opened, where that is not closed otherwise.
+// close closes what openInside opened.
 func (a *attacher) close() {
 	if a.ping >= 0 {
 		unix.Close(a.ping)
+	}
+	if a.inside != nil {
+		a.inside.Close() // whatever it says: the network stands, or has been taken back
 	}
 }
 

@@ -31,10 +31,8 @@ func (r *rootfs) mountProc(dev int) error {
 	if err := r.mountOn("/proc", proc); err != nil {
 		return err
 	}
-	for _, name := range maskedProc {
-		if err := r.mask(proc, name, dev); err != nil {
-			return err
-		}
+	if err := r.maskAll(proc, maskedProc[:], dev); err != nil {
+		return err
 	}
 	for _, name := range readOnlyProc {
 		if err := makeReadOnly(proc, name); err != nil {
@@ -57,8 +55,12 @@ func (r *rootfs) mountSys(dev int) error {
 	if err := r.mountOn("/sys", sys); err != nil {
 		return err
 	}
-	for _, name := range maskedSys {
-		if err := r.mask(sys, name, dev); err != nil {
+	return r.maskAll(sys, maskedSys[:], dev)
+}
+
+func (r *rootfs) maskAll(dir int, names []string, dev int) error {
+	for _, name := range names {
+		if err := r.mask(dir, name, dev); err != nil {
 			return err
 		}
 	}

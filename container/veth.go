@@ -64,7 +64,7 @@ func (h *Host) setupVeth(vethName string, target *netns.NS) error {
 	if err := a.run(context.Background(), true); err != nil {
 		return errors.Join(err, a.undo.run())
 	}
-	return a.inside.Close()
+	return nil
 }
 
 // classicAddr is the address of the one container that SetupVeth makes a network for.
