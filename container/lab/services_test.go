@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
-	"golang.org/x/sys/unix"
 
 	"plumb/container/lab"
 	"plumb/container/netns"
+	testlab "plumb/test/lab"
 )
 
 // A place is a namespace with lo up and servers in it, for one test.
@@ -39,19 +39,7 @@ func newPlace(t testing.TB) *place {
 		}
 		ns.Close()
 	})
-	p.do(func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		req, err := unix.NewIfreq("lo")
-		if err != nil {
-			return err
-		}
-		req.SetUint16(unix.IFF_UP)
-		return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
-	})
+	p.do(testlab.LoopbackUp)
 	return p
 }
 

@@ -3,8 +3,6 @@ package ping_test
 import (
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"plumb/container/netns"
 	"plumb/test/lab"
 )
@@ -15,7 +13,7 @@ func TestMain(m *testing.M) { lab.Main(m) }
 func newHost(t testing.TB, raw bool) *netns.NS {
 	t.Helper()
 	ns := lab.NewNS(t)
-	if err := ns.Do(loopbackUp); err != nil {
+	if err := ns.Do(lab.LoopbackUp); err != nil {
 		t.Fatal(err)
 	}
 	if !raw { // else it stays "1 0", which is nobody
@@ -29,18 +27,4 @@ func set(t testing.TB, ns *netns.NS, sysctl, value string) {
 	if err := ns.WriteSysctl(sysctl, value); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	req.SetUint16(unix.IFF_UP)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
 }
