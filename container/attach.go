@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"plumb/container/netns"
 	"plumb/nat"
 	"plumb/rtnl"
-
-	"golang.org/x/sys/unix"
 )
 
 // An Attachment is a container's network, as it was made.
@@ -19,35 +18,54 @@ type Attachment struct {
 	Name      string
 	HostLink  string // pl-NAME, or what fits of it
 	HostIndex uint32
-	Interface string       // the container's link
-	Addr      netip.Prefix // the container's address in its subnet
-	Gateway   netip.Addr
+	Interface string // the container's link
+	Network   string // name of the network, or ""
 	MTU       uint32 // bytes
 	MAC       net.HardwareAddr
 	Internal  bool
+	Publish   []Publish // with the host ports that were chosen
 
-	lease nat.Lease
+	Addr, Addr6       netip.Prefix // the container's address in its subnet; not valid where it has none of the family
+	Gateway, Gateway6 netip.Addr
+
+	leases []nat.Lease
 }
 
 // Attach gives the namespace target its network: a pair of links, addresses, routes, and what the host's rules must
 // know. Whatever fails, all that was done is undone, and what could not be undone is named in the error.
 //
-// Errors: *FlagError for a Network that cannot be meant; *OverlapError; *FullError (ENOSPC); *nat.LeasedError (EEXIST) for
-// an address that is taken; *wire.Error for what the kernel refused. Where the name is taken (EEXIST), Attach first
-// waits up to a second for its owner, who may be ending; where the address is, a quarter of one.
+// IPv6 that was not asked for is left out, with a note, where the host has none.
+//
+// Errors: *FlagError for a Network that cannot be meant; *OverlapError and *nat.NetworkError for a subnet; *FullError (ENOSPC); *nat.LeasedError
+// (EEXIST) for an address that is taken; *nat.PublishedError (EEXIST) and *ListenError (EADDRINUSE) for a port; *wire.Error for what the kernel
+// refused. Where the name is taken (EEXIST), Attach first waits up to a second for its owner, who may be ending; where the
+// address is, a quarter of one.
 func (h *Host) Attach(ctx context.Context, n Network, target *netns.NS) (*Attachment, error) {
-	given := n.Subnet.IsValid()
 	n, err := n.complete()
 	if err != nil {
 		return nil, err
 	}
-	a := &attacher{host: h, net: n, target: target, ping: -1}
+	a, err, left := h.attach(ctx, n, target)
+	if errors.Is(err, errNoIPv6) && !n.wantsIPv6() && left == nil {
+		h.notice(fmt.Sprintf("%s has IPv4 only: %v", n.Name, err))
+		n.NoIPv6 = true
+		a, err, left = h.attach(ctx, n, target)
+	}
+	return a, errors.Join(err, left)
+}
+
+// wantsIPv6 says whether IPv6 was asked for.
+func (n *Network) wantsIPv6() bool { return n.NoIPv4 || n.Subnet6.IsValid() || n.Addr6.IsValid() }
+
+// attach is one attempt. left is what could not be undone where it failed.
+func (h *Host) attach(ctx context.Context, n Network, target *netns.NS) (done *Attachment, err, left error) {
+	a := newAttacher(h, n, target)
 	defer a.close()
 	a.HostLink, a.altName = hostLink(n.Name)
-	if err := a.run(ctx, given); err != nil {
-		return nil, errors.Join(err, a.undo.run())
+	if err := a.run(ctx); err != nil {
+		return nil, err, a.undo.run()
 	}
-	return &a.Attachment, nil
+	return &a.Attachment, nil, nil
 }
 
 // An attacher makes one attachment.
@@ -57,13 +75,20 @@ type attacher struct {
 	net     Network
 	target  *netns.NS
 	altName string
-	classic bool       // for SetupVeth: the host's end has the whole subnet, the container's is left alone
-	uplinks []uplink   // what leads out
-	inside  *rtnl.Conn // in the container
-	ping    int        // descriptor of the container's ping range, or -1: pingErr
-	pingErr error
-	peer    uint32 // index of the container's link
+	asked   [2]netip.Prefix // the subnets that were given, or not
+	classic bool            // for SetupVeth: the host's end has the whole subnet, the container's is left alone
+	routes  []rtnl.Route    // the host's, IPv4
+	uplinks []uplink        // what leads out
+	changed []nat.Record    // what was changed of the host's forwarding
+	taken   time.Duration   // CLOCK_BOOTTIME of the leases
+	inside  *rtnl.Conn      // in the container
+	sysctls sysctls         // in the container
+	peer    uint32          // index of the container's link
 	undo    undo
+}
+
+func newAttacher(h *Host, n Network, target *netns.NS) *attacher {
+	return &attacher{host: h, net: n, target: target, asked: [2]netip.Prefix{n.Subnet, n.Subnet6}, sysctls: noSysctls()}
 }
 
 // run is the attachment from beginning to end. The order matters, so that whoever is killed in between leaves nothing that
@@ -74,15 +99,15 @@ type attacher struct {
 //     no use to anybody, and whoever meets one may remove it at once.
 //   - Then, and not before, the uplinks' forwarding: see nat.Conn.Leave for what a lease promises about it.
 //   - Last the link's address and the route, which no two containers ever have at the same time.
-func (a *attacher) run(ctx context.Context, subnetGiven bool) error {
-	if err := a.prepare(subnetGiven); err != nil {
+func (a *attacher) run(ctx context.Context) error {
+	if err := a.prepare(); err != nil {
 		return err
 	}
 	a.undo.add("release the address of "+a.Name, a.releaseLease)
 	if err := a.makePair(ctx); err != nil {
 		return err
 	}
-	if err := a.takeAddress(ctx); err != nil {
+	if err := a.takeLease(ctx); err != nil {
 		return err
 	}
 	if err := a.switchOn(); err != nil {
@@ -100,25 +125,31 @@ func (a *attacher) run(ctx context.Context, subnetGiven bool) error {
 	return nil
 }
 
-// prepare looks at the host and chooses what is free to choose. It changes nothing on the host.
-func (a *attacher) prepare(subnetGiven bool) error {
+// prepare looks at the host and chooses what is free to choose. It changes nothing on the host, unless somebody has flushed
+// the ruleset: then what the links say of others is put back first, or this one would take an address that is in use.
+func (a *attacher) prepare() (err error) {
 	if a.target.Equal(a.host.ns) {
 		return errors.New("the process is in the host's own network namespace: start it in one of its own (CLONE_NEWNET, unshare -n)")
 	}
-	routes, err := a.host.rtnl.Routes(rtnl.IPv4)
-	if err != nil {
+	if err := a.host.repairIfFlushed(); err != nil {
+		return err
+	}
+	if a.routes, err = a.host.rtnl.Routes(rtnl.IPv4); err != nil {
 		return fmt.Errorf("read the host's routes: %w", err)
 	}
-	if a.net.Subnet, err = a.host.chooseSubnet(a.net, subnetGiven, routes); err != nil {
+	if err := a.chooseSubnets(); err != nil {
 		return err
 	}
-	if a.uplinks, err = a.host.findUplinks(a.net, routes); err != nil {
+	if a.uplinks, err = a.host.findUplinks(a.net, a.routes); err != nil {
 		return err
 	}
-	a.Name, a.Interface, a.Internal = a.net.Name, a.net.Interface, a.net.Internal
-	a.Gateway, a.MTU, a.MAC = gatewayOf(a.net.Subnet), a.net.MTU, a.net.MAC
+	a.Name, a.Interface, a.Internal, a.Network = a.net.Name, a.net.Interface, a.net.Internal, a.net.Network
+	a.MTU, a.MAC = a.net.MTU, a.net.MAC
 	if a.MTU == 0 {
 		a.MTU = lowestMTU(a.uplinks)
+	}
+	if a.MTU < minMTU6 && !a.net.NoIPv6 {
+		return fmt.Errorf("%w: an MTU of %d is too low for it, %d is the least", errNoIPv6, a.MTU, minMTU6)
 	}
 	if a.MAC == nil {
 		a.MAC = randomMAC()
@@ -127,64 +158,82 @@ func (a *attacher) prepare(subnetGiven bool) error {
 	return a.openInside()
 }
 
+// chooseSubnets chooses the subnets that are not given, and sees that addresses which are given are in them.
+func (a *attacher) chooseSubnets() error {
+	nets, err := a.host.nat.Nets()
+	if err != nil {
+		return err
+	}
+	c := chooser{host: a.host, net: &a.net, nets: nets}
+	if !a.net.NoIPv4 {
+		c.given, c.first = a.net.Subnet, defaultSubnet
+		c.routes = func() ([]rtnl.Route, error) { return a.routes, nil }
+		subnet, err := c.choose()
+		if err != nil {
+			return err
+		}
+		if err := checkAddrIn("ip", a.net.Addr, subnet); err != nil {
+			return err
+		}
+		a.Addr, a.Gateway = netip.PrefixFrom(a.net.Addr, subnet.Bits()), gatewayOf(subnet)
+		a.net.Subnet = subnet
+	}
+	if !a.net.NoIPv6 {
+		if _, err := a.host.forwards6(); err != nil {
+			return err
+		}
+		c.given, c.first = a.net.Subnet6, defaultSubnet6
+		c.routes = func() ([]rtnl.Route, error) { return a.host.rtnl.Routes(rtnl.IPv6) }
+		subnet, err := c.choose()
+		if err != nil {
+			return err
+		}
+		if err := checkAddrIn("ip6", a.net.Addr6, subnet); err != nil {
+			return err
+		}
+		a.Gateway6 = gatewayOf(subnet)
+		a.net.Subnet6 = subnet
+	}
+	return nil
+}
+
 // switchOn makes the host forward for the container.
-func (a *attacher) switchOn() error {
-	switch {
-	case a.classic:
+func (a *attacher) switchOn() (err error) {
+	if a.classic {
 		return a.host.forwardAll()
-	case a.Internal:
-		return nil
 	}
-	return a.host.forward(a.uplinks)
-}
-
-// releaseLease gives back the address, if one was taken.
-func (a *attacher) releaseLease() error {
-	if !a.lease.Addr.IsValid() {
-		return nil
-	}
-	return a.host.release(&a.lease)
-}
-
-// An undo is what takes back what was done, last things first.
-type undo []undoStep
-
-type undoStep struct {
-	what string
-	do   func() error
-}
-
-func (u *undo) add(what string, do func() error) { *u = append(*u, undoStep{what, do}) }
-
-// run takes everything back. Its error names what could not be.
-func (u *undo) run() error {
-	var errs []error
-	for i := len(*u) - 1; i >= 0; i-- {
-		if err := (*u)[i].do(); err != nil {
-			errs = append(errs, fmt.Errorf("left behind: could not %s: %w", (*u)[i].what, err))
+	if !a.Internal && !a.net.NoIPv4 {
+		if a.changed, err = a.host.forward(a.uplinks); err != nil {
+			return err
 		}
 	}
-	*u = nil
-	return errors.Join(errs...)
-}
-
-// ignore is err, or nil where it is what was to be reached anyway.
-func ignore(reached unix.Errno, err error) error {
-	if errors.Is(err, reached) {
+	if a.net.NoIPv6 {
 		return nil
 	}
+	changed, err := a.host.forward6() // for the way to the neighbours, too
+	a.changed = append(a.changed, changed...)
 	return err
 }
 
-// explained is an error that says all there is to say, of which errors.Is(err, errno) is true.
-func explained(errno unix.Errno, format string, args ...any) error {
-	return &explainedError{fmt.Sprintf(format, args...), errno}
+// releaseLease gives back the addresses, if they were taken.
+func (a *attacher) releaseLease() error { return a.host.release(a.leases) }
+
+// identity is what the host end is to say of itself.
+func (a *attacher) identity() *identity {
+	_, inode := a.target.ID()
+	return &identity{
+		name: a.Name, addr: a.Addr, addr6: a.Addr6, iface: a.Interface, taken: a.taken, netns: inode, network: a.Network,
+		host: a.net.Hostname, mtu: a.net.MTU, options: a.net.options(), changed: a.changed, publish: a.Publish,
+	}
 }
 
-type explainedError struct {
-	text  string
-	errno unix.Errno
+// addrs are the container's addresses.
+func (a *Attachment) addrs() []netip.Addr {
+	var all []netip.Addr
+	for _, p := range []netip.Prefix{a.Addr, a.Addr6} {
+		if p.IsValid() {
+			all = append(all, p.Addr())
+		}
+	}
+	return all
 }
-
-func (e *explainedError) Error() string { return e.text }
-func (e *explainedError) Unwrap() error { return e.errno }

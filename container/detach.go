@@ -3,10 +3,12 @@ package container
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"plumb/nat"
 	"plumb/rtnl"
+	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,11 +97,11 @@ func (h *Host) findLink(name, link, anyName string) (*rtnl.Link, error) {
 	return found, nil
 }
 
-// withdraw takes the gateway's address off a host end, and with it the route to the container.
+// withdraw takes the gateway's addresses off a host end, and with them the routes to the container.
 func (h *Host) withdraw(link *rtnl.Link) error {
-	addrs, err := h.rtnl.Addrs(rtnl.IPv4, link.Index)
-	if err := ignore(unix.ENODEV, err); err != nil {
-		return fmt.Errorf("read the addresses of %s: %w", link.Name, err)
+	addrs, err := h.gatewayAddrs(link)
+	if err != nil {
+		return err
 	}
 	for i := range addrs {
 		err := h.rtnl.Do(rtnl.DelAddr(&addrs[i], "take "+addrs[i].Local.String()+" off "+link.Name))
@@ -110,11 +112,35 @@ func (h *Host) withdraw(link *rtnl.Link) error {
 	return nil
 }
 
+// gatewayAddrs are the addresses of a host end that have a peer, or, where SetupVeth made it, a subnet: not its link-local one.
+func (h *Host) gatewayAddrs(link *rtnl.Link) ([]rtnl.Addr, error) {
+	var all []rtnl.Addr
+	for _, family := range []rtnl.Family{rtnl.IPv4, rtnl.IPv6} {
+		addrs, err := h.rtnl.Addrs(family, link.Index)
+		if err := ignore(unix.EOPNOTSUPP, ignore(unix.ENODEV, err)); err != nil {
+			return nil, fmt.Errorf("read the addresses of %s: %w", link.Name, err)
+		}
+		for _, addr := range addrs {
+			if addr.Local.IsValid() {
+				all = append(all, addr)
+			}
+		}
+	}
+	return all, nil
+}
+
 // Release is Detach for a container whose namespace is about to go, and which we attached: the kernel removes the pair
 // by itself, in some 20 ms that nobody need wait for.
 func (h *Host) Release(a *Attachment) error {
-	addr := rtnl.PeerAddrOf(a.HostIndex, a.Gateway, a.Addr.Addr(), 0)
-	err := h.rtnl.Do(rtnl.DelAddr(addr, "take "+a.Gateway.String()+" off "+a.HostLink))
-	err = ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, err))
-	return errors.Join(err, h.release(&a.lease))
+	var requests []wire.Request
+	for _, end := range [][2]netip.Addr{{a.Gateway, a.Addr.Addr()}, {a.Gateway6, a.Addr6.Addr()}} {
+		if end[1].IsValid() {
+			requests = append(requests, rtnl.DelAddr(rtnl.PeerAddrOf(a.HostIndex, end[0], end[1], 0), "take "+end[0].String()+" off "+a.HostLink))
+		}
+	}
+	var errs []error
+	for _, e := range wire.Refusals(h.rtnl.Do(requests...)) {
+		errs = append(errs, ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, e)))
+	}
+	return errors.Join(append(errs, h.release(a.leases))...)
 }

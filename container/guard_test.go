@@ -93,7 +93,7 @@ func TestForgedSource(t *testing.T) {
 		for what, c := range map[string]struct {
 			receiver *clab.Host
 			to       string
-		}{"the gateway": {w.host, "10.0.0.1:7000"}, "the host": {w.host, w.host.Addr4().String() + ":7000"}, "the neighbour": {neighbour, "10.0.0.3:7000"}, "the outside": {w.Internet(), "8.8.8.8:7000"}} {
+		}{"the gateway": {w.host, "10.0.0.1:7000"}, "the neighbour": {neighbour, "10.0.0.3:7000"}, "the outside": {w.Internet(), "8.8.8.8:7000"}} {
 			if forged == "10.0.0.3" && what == "the neighbour" {
 				continue // its own address, which is on the attacker's lo now
 			}
@@ -145,7 +145,8 @@ func TestLoopbackIsUnreachable(t *testing.T) {
 	if err := w.dropped(box, netip.AddrPort{}, at("127.0.0.1:7000"), w.host, at("10.0.0.1:7000")); err == nil || !strings.Contains(err.Error(), "came through") {
 		t.Errorf("the attack without rules: %v", err)
 	}
-	w.set(w.host, "net/ipv4/conf/uplink0/forwarding", "0") // what the flush made plumb forget
+	_, err := w.h.Repair()
+	must(t, err)
 }
 
 // snmp reads a counter of a namespace: /proc/net/snmp has a line of names and a line of numbers for each protocol.
@@ -291,7 +292,7 @@ func TestRouterAdvertisement(t *testing.T) {
 	if !w.host.Addr6().IsValid() {
 		t.Skip("a kernel without IPv6")
 	}
-	box, a := w.attach(container.Network{Name: "attacker"})
+	box, a := w.attach(container.Network{Name: "attacker", NoIPv6: true})
 	must(t, ping(box, "10.0.0.1")) // the link carries packets
 	must(t, advertise(box, a.Interface))
 	if err := w.dropped(box, netip.AddrPort{}, at("192.0.2.1:7000"), w.host, at("10.0.0.1:7000")); err != nil {
@@ -363,7 +364,7 @@ func (w *town) believed(index uint32) (list []string) {
 func TestNoIPv6(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
-	box, _ := w.attach(container.Network{Name: "web"})
+	box, _ := w.attach(container.Network{Name: "web", NoIPv6: true})
 	l, err := w.host.ListenPacket("udp", ":7000")
 	must(t, err)
 	defer l.Close()

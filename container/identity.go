@@ -6,8 +6,12 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
+	"plumb/nat"
 	"plumb/rtnl"
 
 	"golang.org/x/sys/unix"
@@ -34,29 +38,177 @@ func hostLink(name string) (link, altName string) {
 	return whole[:unix.IFNAMSIZ-1-len(sum)] + sum, whole
 }
 
-// An identity is what a host end says of itself, in its alias (IFLA_IFALIAS). It is written "plumb NAME ADDR/BITS LINK",
-// where LINK is the container's end.
+// An identity is what a host end says of itself: all that is needed to make anew what table inet plumb held of the container. It
+// stands in the link's alias (IFLA_IFALIAS) as words:
+//
+//	plumb NAME ADDRESS/BITS LINK at=SECONDS ns=INODE [6=ADDRESS/BITS] [net=NETWORK] [host=NAME] [mtu=BYTES] [in=RATE] [out=RATE]
+//	[internal] [isolate] [no-host] [fw=LINK]... [fw6=LINK[:SYSCTL=VALUE+...]]... [p=PUBLISH]...
+//
+// LINK is the container's end, and ADDRESS/BITS "-" where it has no IPv4. What does not fit into 255 bytes goes on in further names of the link.
 type identity struct {
-	name  string
-	addr  netip.Prefix // the container's, in its subnet
-	iface string
+	name    string
+	addr    netip.Prefix // the container's, in its subnet
+	iface   string
+	taken   time.Duration // CLOCK_BOOTTIME of its leases
+	netns   uint64        // inode of the container's network namespace
+	addr6   netip.Prefix
+	network string
+	host    string // the hostname, where it is not the name
+	mtu     uint32 // where it was given
+	in, out string // bandwidth limits, as they are written
+	options nat.Options
+	changed []nat.Record // what was changed of the host's forwarding for it, and recorded
+	publish []Publish
 }
 
-func (id identity) String() string {
-	return strings.Join([]string{"plumb", id.name, id.addr.String(), id.iface}, " ")
+func (id *identity) words() []string {
+	words := []string{"plumb", id.name, orDash(id.addr), id.iface}
+	add := func(key, value string) {
+		if value != "" {
+			words = append(words, key+"="+value)
+		}
+	}
+	if id.taken != 0 {
+		add("at", strconv.FormatFloat(float64(id.taken.Milliseconds())/1000, 'f', 3, 64))
+	}
+	if id.netns != 0 {
+		add("ns", strconv.FormatUint(id.netns, 10))
+	}
+	if id.addr6.IsValid() {
+		add("6", id.addr6.String())
+	}
+	add("net", id.network)
+	if id.host != id.name {
+		add("host", id.host)
+	}
+	if id.mtu != 0 {
+		add("mtu", strconv.FormatUint(uint64(id.mtu), 10))
+	}
+	add("in", id.in)
+	add("out", id.out)
+	if id.options != 0 {
+		words = append(words, strings.Split(id.options.String(), ",")...)
+	}
+	for _, r := range id.changed {
+		switch {
+		case !r.IPv6:
+			add("fw", r.Link)
+		case r.Was == "":
+			add("fw6", r.Link)
+		default:
+			add("fw6", r.Link+":"+strings.ReplaceAll(r.Was, " ", "+"))
+		}
+	}
+	for i := range id.publish {
+		add("p", id.publish[i].String())
+	}
+	return words
 }
 
-// parseIdentity reads an alias. ok is false where it is not one of plumb's.
-func parseIdentity(alias string) (id identity, ok bool) {
-	words := strings.Fields(alias)
+func orDash(p netip.Prefix) string {
+	if !p.IsValid() {
+		return "-"
+	}
+	return p.String()
+}
+
+const (
+	maxAlias   = 255 // IFALIASZ is 256, linux/if.h
+	maxAltName = 127 // ALTIFNAMSIZ is 128, linux/if.h
+	maxFurther = 64  // further names: what the kernel tells of one link has to fit into one message
+)
+
+// text is the alias of the host end with this index, and the further names that it goes on in. Those are unique in the namespace, so
+// each begins with the index.
+func (id *identity) text(index uint32) (alias string, further []string) {
+	words := id.words()
+	alias = words[0]
+	for words = words[1:]; len(words) > 0 && len(alias)+1+len(words[0]) <= maxAlias; words = words[1:] {
+		alias += " " + words[0]
+	}
+	for len(words) > 0 {
+		name := fmt.Sprintf("%s%d.%03d", furtherPrefix, index, len(further))
+		for ; len(words) > 0 && len(name)+1+len(words[0]) <= maxAltName; words = words[1:] {
+			name += "," + words[0]
+		}
+		further = append(further, name)
+	}
+	return alias, further
+}
+
+// furtherPrefix begins the further names in which an identity goes on.
+const furtherPrefix = "plumb+"
+
+// parseIdentity reads the words of an identity. ok is false where it is not one of plumb's. Words that it does not know
+// are another version's, and nothing to it.
+func parseIdentity(words []string) (id identity, ok bool) {
 	if len(words) < 4 || words[0] != "plumb" {
 		return id, false
 	}
-	addr, err := netip.ParsePrefix(words[2])
-	if err != nil {
+	id = identity{name: words[1], host: words[1], iface: words[3]}
+	var err error
+	if id.addr, err = netip.ParsePrefix(words[2]); err != nil && words[2] != "-" {
 		return id, false
 	}
-	return identity{name: words[1], addr: addr, iface: words[3]}, true
+	for _, word := range words[4:] {
+		key, value, pair := strings.Cut(word, "=")
+		if !pair {
+			id.options |= nat.ParseOption(key)
+			continue
+		}
+		if !id.set(key, value) {
+			return id, false
+		}
+	}
+	return id, id.addr.IsValid() || id.addr6.IsValid()
+}
+
+// set sets what a word says. It is false where the value cannot be read.
+func (id *identity) set(key, value string) bool {
+	var err error
+	switch key {
+	case "at":
+		var seconds float64
+		seconds, err = strconv.ParseFloat(value, 64)
+		id.taken = time.Duration(seconds*1000+0.5) * time.Millisecond
+	case "ns":
+		id.netns, err = strconv.ParseUint(value, 10, 64)
+	case "6":
+		id.addr6, err = netip.ParsePrefix(value)
+	case "net":
+		id.network = value
+	case "host":
+		id.host = value
+	case "mtu":
+		var mtu uint64
+		mtu, err = strconv.ParseUint(value, 10, 32)
+		id.mtu = uint32(mtu)
+	case "in":
+		id.in = value
+	case "out":
+		id.out = value
+	case "fw":
+		id.changed = append(id.changed, nat.Record{Link: value})
+	case "fw6":
+		link, was, _ := strings.Cut(value, ":") // which no link's name has
+		id.changed = append(id.changed, nat.Record{Link: link, IPv6: true, Was: strings.ReplaceAll(was, "+", " ")})
+	case "p":
+		var p Publish
+		p, err = ParsePublish(value)
+		id.publish = append(id.publish, p)
+	}
+	return err == nil
+}
+
+// has says whether an address is the container's.
+func (id *identity) has(a netip.Addr) bool { return id.addr.Addr() == a || id.addr6.Addr() == a }
+
+// address is the container's, IPv4 if it has that.
+func (id *identity) address() netip.Addr {
+	if id.addr.IsValid() {
+		return id.addr.Addr()
+	}
+	return id.addr6.Addr()
 }
 
 // identityOf reads who a link is. ok is false where it is no host end of plumb's.
@@ -64,7 +216,16 @@ func identityOf(l *rtnl.Link) (id identity, ok bool) {
 	if l == nil || l.Group != LinkGroup {
 		return id, false
 	}
-	return parseIdentity(l.Alias)
+	words := strings.Fields(l.Alias)
+	if l.AltNames != nil {
+		names := slices.Sorted(slices.Values(l.AltNames.Names)) // their numbers have three digits
+		for _, name := range names {
+			if strings.HasPrefix(name, furtherPrefix) {
+				words = append(words, strings.Split(name, ",")[1:]...)
+			}
+		}
+	}
+	return parseIdentity(words)
 }
 
 // randomIndex is an index for a new link: high, so that it stays out of the way of those that the kernel gives, and at

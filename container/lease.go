@@ -19,32 +19,152 @@ import (
 // settle is how long an attach may take from its lease on until its link says whose it is.
 const settle = 10 * time.Second
 
-// takeAddress leases the container's address: the one that is asked for, or the lowest that is free.
-func (a *attacher) takeAddress(ctx context.Context) error {
-	if a.net.Addr.IsValid() {
-		return a.takeGiven(ctx, a.net.Addr)
-	}
-	err := a.takeLowest()
-	if !errors.Is(err, nat.ErrNoAddress) {
+// takeLease leases the container's addresses, those that are asked for or the lowest that are free, and publishes its ports, in one batch
+// with all else that the rules must know of it. What is in the way, and of somebody who has gone, it clears away.
+func (a *attacher) takeLease(ctx context.Context) error {
+	var err error
+	if a.taken, err = bootTime(); err != nil {
 		return err
 	}
-	// A full subnet may be full of what killed processes left behind.
-	leases, err := a.host.nat.Leases()
+	want, err := a.wanted()
+	if err != nil {
+		return err
+	}
+	c := clearer{attacher: a}
+	for {
+		lease := want
+		_, err := a.host.nat.Attach(&lease)
+		a.noteLease(&lease, err)
+		if err == nil || errors.Is(err, nat.ErrUnconfirmed) || unanswered(err) {
+			return err
+		}
+		again, reason := c.clear(ctx, err)
+		if !again {
+			return reason
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if errors.As(err, new(*nat.NetworkError)) { // others have made the network meanwhile
+			if want, err = a.wanted(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// wanted is what table inet plumb is to hold of the container.
+func (a *attacher) wanted() (nat.Attachment, error) {
+	want := nat.Attachment{
+		Link: a.HostLink, Comment: nat.Comment{Name: a.Name, IfIndex: a.HostIndex, Taken: a.taken}, Network: a.net.Network,
+		Options: a.net.options(), Publish: a.net.Publish,
+	}
+	if !a.net.NoIPv4 {
+		want.IPv4 = placeIn(a.net.Subnet, a.net.Addr)
+	}
+	if !a.net.NoIPv6 {
+		want.IPv6 = placeIn(a.net.Subnet6, a.net.Addr6)
+	}
+	return want, a.avoidListeners(&want)
+}
+
+func placeIn(subnet netip.Prefix, addr netip.Addr) nat.Place {
+	first, last := hosts(subnet)
+	return nat.Place{Subnet: subnet, Addr: addr, First: first, Last: last}
+}
+
+// noteLease notes the leases that were taken, or may have been.
+func (a *attacher) noteLease(lease *nat.Attachment, err error) {
+	if err != nil && !errors.Is(err, nat.ErrUnconfirmed) && !unanswered(err) {
+		return
+	}
+	a.leases = lease.Leases()
+	a.Publish = lease.Publish
+	a.Addr, a.Addr6 = netip.Prefix{}, netip.Prefix{}
+	if lease.IPv4.Addr.IsValid() {
+		a.Addr = netip.PrefixFrom(lease.IPv4.Addr, a.net.Subnet.Bits())
+	}
+	if lease.IPv6.Addr.IsValid() {
+		a.Addr6 = netip.PrefixFrom(lease.IPv6.Addr, a.net.Subnet6.Bits())
+	}
+}
+
+// A clearer clears away what is in the way of an attachment.
+type clearer struct {
+	*attacher
+	waited, swept, moved bool // what is done once only
+}
+
+// clear says whether what refused an attach has gone, or else explains it.
+func (c *clearer) clear(ctx context.Context, err error) (again bool, reason error) {
+	var held *nat.HeldError
+	var leased *nat.LeasedError
+	var published *nat.PublishedError
+	var none *nat.NoAddressError
+	switch {
+	case errors.As(err, &held):
+		// The link of that name is ours, so the other one's is not there any more, or has been renamed.
+		removed, err := c.host.nat.Reclaim(&nat.Lease{Addr: held.Holder.Address(), Link: held.Holder.Link, Comment: held.Holder.Comment})
+		return removed || err == nil, err
+	case errors.As(err, &leased):
+		again, err := c.reclaim(ctx, &leased.Holder)
+		if err != nil || again {
+			return again, err
+		}
+		option := "--ip"
+		if leased.Addr.Is6() {
+			option = "--ip6"
+		}
+		return false, fmt.Errorf("%w: detach it first, or give another address with %s", leased, option)
+	case errors.As(err, &published):
+		holder, lookup := c.host.nat.Lease(published.Target)
+		if errors.Is(lookup, unix.ENOENT) {
+			return true, nil // it has just been given back
+		}
+		if lookup != nil {
+			return false, errors.Join(published, lookup)
+		}
+		again, err := c.reclaim(ctx, holder)
+		if err != nil || again {
+			return again, err
+		}
+		return false, fmt.Errorf("%w: detach it first, or publish another port with --publish", published)
+	case errors.As(err, &none) && !c.swept:
+		c.swept = true // a full subnet may be full of what killed processes left behind
+		return true, c.host.sweepAll()
+	case errors.As(err, &none):
+		return false, c.full(none)
+	case errors.As(err, new(*nat.NetworkError)) && !c.moved:
+		c.moved = true
+		c.net.Subnet, c.net.Subnet6 = c.asked[0], c.asked[1]
+		return true, c.chooseSubnets()
+	}
+	if all, ok := err.(wire.Errors); ok {
+		err = all[0] // the others follow from it
+	}
+	return false, err
+}
+
+// reclaim takes what a holder has who has gone. One who may be going is waited for, once.
+func (c *clearer) reclaim(ctx context.Context, holder *nat.Lease) (free bool, err error) {
+	if free, err = c.host.reclaim(holder, true); err != nil || free || c.waited {
+		return free, err
+	}
+	c.waited = true
+	return c.host.waitGone(ctx, holder.Comment.IfIndex, addrWait)
+}
+
+// full is the error of a subnet without a free address.
+func (c *clearer) full(none *nat.NoAddressError) error {
+	leases, err := c.host.nat.Leases()
 	if err != nil {
 		return fmt.Errorf("read the leases: %w", err)
 	}
-	for i := range leases {
-		if _, err := a.host.reclaim(&leases[i], true); err != nil {
-			return err
-		}
+	subnet := c.net.Subnet
+	if none.First.Is6() {
+		subnet = c.net.Subnet6
 	}
-	if err = a.takeLowest(); !errors.Is(err, nat.ErrNoAddress) {
-		return err
-	}
-	if leases, err = a.host.nat.Leases(); err != nil {
-		return fmt.Errorf("read the leases: %w", err)
-	}
-	return &FullError{a.net.Subnet, leases}
+	return &FullError{subnet, leases}
 }
 
 // A FullError is a subnet of which every address is leased.
@@ -68,101 +188,62 @@ func (e *FullError) Error() string {
 	if n > most {
 		holders = append(holders, fmt.Sprintf("and %d more", n-most))
 	}
-	return fmt.Sprintf("subnet %s is full (%s): detach a container, or give a larger one with --subnet", e.Subnet, strings.Join(holders, ", "))
+	option := "--subnet"
+	if e.Subnet.Addr().Is6() {
+		option = "--subnet6"
+	}
+	return fmt.Sprintf("subnet %s is full (%s): detach a container, or give a larger one with %s", e.Subnet, strings.Join(holders, ", "), option)
 }
 
 func (e *FullError) Unwrap() error { return unix.ENOSPC }
 
-// takeGiven takes an address that the user asked for, also from a holder who has gone, or is about to go.
-func (a *attacher) takeGiven(ctx context.Context, addr netip.Addr) error {
-	for waited := false; ; {
-		err := a.take(addr)
-		var leased *nat.LeasedError
-		if !errors.As(err, &leased) {
+// release takes what the rules know of a container out of the table, and the table with the last one.
+func (h *Host) release(leases []nat.Lease) error {
+	if len(leases) == 0 {
+		return nil
+	}
+	for i := range leases { // the first takes the others along
+		if _, err := h.nat.Reclaim(&leases[i]); err != nil {
 			return err
 		}
-		free, lookErr := a.host.reclaim(&leased.Holder, true)
-		if lookErr == nil && !free && !waited {
-			waited = true
-			free, lookErr = a.host.waitGone(ctx, leased.Holder.Comment.IfIndex, addrWait)
-		}
-		if lookErr != nil {
-			return errors.Join(err, lookErr)
-		}
-		if !free {
-			return fmt.Errorf("%w: detach it first, or give another address with --ip", err)
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// take leases addr, in one batch with all else that the rules must know of the container.
-func (a *attacher) take(addr netip.Addr) error {
-	lease, err := a.newLease(addr)
-	if err != nil {
-		return err
-	}
-	return a.taken(lease, a.host.nat.Attach(lease))
-}
-
-// takeLowest is take with the lowest address that is free.
-func (a *attacher) takeLowest() error {
-	low, high := hosts(a.net.Subnet)
-	lease, err := a.newLease(low)
-	if err != nil {
-		return err
-	}
-	return a.taken(lease, a.host.nat.AttachLowest(lease, low, high))
-}
-
-// newLease is what table inet plumb is to hold of the container.
-func (a *attacher) newLease(addr netip.Addr) (*nat.Attachment, error) {
-	now, err := bootTime()
-	if err != nil {
-		return nil, err
-	}
-	return &nat.Attachment{
-		Lease:  nat.Lease{Addr: addr, Link: a.HostLink, Comment: nat.Comment{Name: a.Name, IfIndex: a.HostIndex, Taken: now}},
-		Subnet: a.net.Subnet, Internal: a.net.Internal,
-	}, nil
-}
-
-// taken notes the lease that was taken, or may have been. Of a batch's refusals the first tells what the others follow from.
-func (a *attacher) taken(lease *nat.Attachment, err error) error {
-	if err == nil || errors.Is(err, nat.ErrUnconfirmed) || unanswered(err) {
-		a.Addr = netip.PrefixFrom(lease.Addr, a.net.Subnet.Bits())
-		a.lease = lease.Lease
-	}
-	if all, ok := err.(wire.Errors); ok {
-		return all[0]
-	}
-	return err
-}
-
-// release takes what the rules know of a container out of the table, and the table with the last one.
-func (h *Host) release(lease *nat.Lease) error {
-	if _, err := h.nat.Reclaim(lease); err != nil {
-		return err
 	}
 	return h.leave()
 }
 
 // leave is called when a lease has been given back. What killed processes left must not keep the table.
 func (h *Host) leave() error {
-	set, err := h.nat.Set(nat.NFPROTO_INET, nat.TableName, "lease4")
-	if errors.Is(err, unix.ENOENT) {
-		return nil // somebody else was the last
+	empty := true
+	for _, name := range []string{"lease4", "lease6"} {
+		set, err := h.nat.Set(nat.NFPROTO_INET, nat.TableName, name)
+		if errors.Is(err, unix.ENOENT) {
+			return nil // somebody else was the last
+		}
+		if err != nil {
+			return err
+		}
+		empty = empty && set.Count != nil && *set.Count == 0
 	}
-	if err == nil && (set.Count == nil || *set.Count > 0) {
-		err = h.sweep()
+	if !empty {
+		if err := h.sweep(); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	_, err = h.nat.Leave(h.switchForwarding)
+	_, err := h.nat.Leave(h.switchForwarding)
 	return err
+}
+
+// sweepAll looks at all leases, and takes those out of the table that are stale, or about to be.
+func (h *Host) sweepAll() error {
+	leases, err := h.nat.Leases()
+	if err != nil {
+		return fmt.Errorf("read the leases: %w", err)
+	}
+	for i := range leases {
+		if _, err := h.reclaim(&leases[i], true); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweep looks at the leases at random, and takes those out of the table that are stale, until it has met a few that are not.
@@ -234,7 +315,7 @@ func (h *Host) holder(l *nat.Lease) (*rtnl.Link, holding, error) {
 	}
 	id, named := identityOf(link)
 	switch {
-	case link.Group != LinkGroup, named && (id.name != l.Comment.Name || id.addr.Addr() != l.Addr):
+	case link.Group != LinkGroup, named && (id.name != l.Comment.Name || !id.has(l.Addr)):
 		return nil, stale, nil
 	case dying(link):
 		return link, ending, nil

@@ -21,13 +21,11 @@ func (w *town) fabricate(name, addr string, index uint32, ago time.Duration) {
 	var now unix.Timespec
 	must(w.t, unix.ClockGettime(unix.CLOCK_BOOTTIME, &now))
 	link, _ := container.HostLink(name)
-	must(w.t, w.nat.Attach(&nat.Attachment{
-		Lease: nat.Lease{
-			Addr: netip.MustParseAddr(addr), Link: link,
-			Comment: nat.Comment{Name: name, IfIndex: index, Taken: time.Duration(now.Nano()) - ago},
-		},
-		Subnet: netip.MustParsePrefix("10.0.0.0/24"),
-	}))
+	_, err := w.nat.Attach(&nat.Attachment{
+		Link: link, Comment: nat.Comment{Name: name, IfIndex: index, Taken: time.Duration(now.Nano()) - ago},
+		IPv4: nat.Place{Addr: netip.MustParseAddr(addr), Subnet: netip.MustParsePrefix("10.0.0.0/24")},
+	})
+	must(w.t, err)
 }
 
 // A lease without a link is of somebody who was killed, however short ago: its address can be had at once.
@@ -61,8 +59,8 @@ func TestManyStaleLeases(t *testing.T) {
 		w.fabricate(fmt.Sprint("killed", i), fmt.Sprintf("10.0.0.%d", i+10), uint32(4711+i), 0)
 	}
 	w.detach("db") // two leases are looked at in vain at most, so that all others are, too
-	if leases, err := w.nat.Leases(); err != nil || len(leases) != 1 {
-		t.Errorf("%d leases are left beside one container: %v", len(leases), err)
+	if leases, err := w.nat.Leases(); err != nil || len(leases) != 2 {
+		t.Errorf("%d leases are left beside one container's two: %v", len(leases), err)
 	}
 	for i := range 40 {
 		w.fabricate(fmt.Sprint("killed", i), fmt.Sprintf("10.0.0.%d", i+10), uint32(4711+i), 0)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"plumb/container/netns"
@@ -84,25 +85,55 @@ func (a *attacher) pairRequests() []wire.Request {
 	}
 }
 
-// setUpHostEnd sets the host's end up, with all that says whose it is, and gives it the gateway's address.
+// setUpHostEnd sets the host's end up, with all that says whose it is, and gives it the gateway's addresses.
 func (a *attacher) setUpHostEnd() error {
-	up := &rtnl.Link{
-		Index: a.HostIndex, Flags: unix.IFF_UP, Change: unix.IFF_UP,
-		Alias: identity{a.Name, a.Addr, a.Interface}.String(),
-		AF:    &rtnl.LinkAF{Inet: &rtnl.LinkInet{Conf: rtnl.DevConf{{ID: rtnl.ConfForwarding, Value: 1}}}},
-	}
-	addr := rtnl.PeerAddrOf(a.HostIndex, a.Gateway, a.Addr.Addr(), 0)
-	if a.classic {
-		addr = rtnl.AddrOf(a.HostIndex, netip.PrefixFrom(a.Gateway, a.Addr.Bits()), 0)
-	}
-	requests := []wire.Request{
-		rtnl.SetLink(up, "set "+a.HostLink+" up, to forward, with its alias"),
-		rtnl.NewAddr(addr, "give "+a.HostLink+" the gateway's address and the route to "+a.Addr.Addr().String()),
+	alias, further := a.identity().text(a.HostIndex)
+	if len(further) > maxFurther {
+		return &FlagError{"publish", a.Publish[0].String(), "there are more single ports than a link can tell of: publish them as ranges"}
 	}
 	if a.altName != "" {
-		requests = append(requests, rtnl.AddAltName(a.HostIndex, a.altName, "give "+a.HostLink+" its whole name"))
+		further = append(further, a.altName)
+	}
+	conf := rtnl.DevConf{{ID: rtnl.ConfForwarding, Value: 1}}
+	if slices.ContainsFunc(a.Publish, func(p Publish) bool { return loopback(&p, false) }) {
+		// What the host sends to 127.0.0.1 leaves by this link with that source, until it is masqueraded. What comes in with it is dropped
+		// in chain guard (CVE-2020-8558).
+		conf = append(conf, rtnl.Conf{ID: rtnl.ConfRouteLocalnet, Value: 1})
+	}
+	up := &rtnl.Link{
+		Index: a.HostIndex, Flags: unix.IFF_UP, Change: unix.IFF_UP, Alias: alias,
+		AF: &rtnl.LinkAF{Inet: &rtnl.LinkInet{Conf: conf}},
+	}
+	requests := []wire.Request{rtnl.SetLink(up, "set "+a.HostLink+" up, to forward, with its alias")}
+	requests = append(requests, a.gatewayRequests()...)
+	for _, name := range further {
+		requests = append(requests, rtnl.AddAltName(a.HostIndex, name, "give "+a.HostLink+" a further name"))
 	}
 	return first(a.host.rtnl.Do(requests...))
+}
+
+// gateway6 is the link-local address of the host's end. Without one that can be used nothing is forwarded to the container, as a
+// neighbour solicitation would have no source.
+var gateway6 = netip.MustParsePrefix("fe80::1/64")
+
+// gatewayRequests give the host's end the gateway's addresses, and with each the route to the container.
+func (a *attacher) gatewayRequests() []wire.Request {
+	var requests []wire.Request
+	purpose := "give " + a.HostLink + " the gateway's address and the route to "
+	if a.Addr.IsValid() {
+		addr := rtnl.PeerAddrOf(a.HostIndex, a.Gateway, a.Addr.Addr(), 0)
+		if a.classic {
+			addr = rtnl.AddrOf(a.HostIndex, netip.PrefixFrom(a.Gateway, a.Addr.Bits()), 0)
+		}
+		requests = append(requests, rtnl.NewAddr(addr, purpose+a.Addr.Addr().String()))
+	}
+	if a.Addr6.IsValid() {
+		requests = append(requests,
+			rtnl.NewAddr(rtnl.AddrOf(a.HostIndex, gateway6, unix.IFA_F_NODAD), "give "+a.HostLink+" the address "+gateway6.Addr().String()),
+			rtnl.NewAddr(rtnl.PeerAddrOf(a.HostIndex, a.Gateway6, a.Addr6.Addr(), unix.IFA_F_NODAD), purpose+a.Addr6.Addr().String()),
+		)
+	}
+	return requests
 }
 
 // first is the refusal that the others follow from: of the first message that was refused. A kernel without IPv6 refuses
@@ -168,7 +199,7 @@ func (a *attacher) makeRoom(ctx context.Context, refused *wire.Error) error {
 	if id.name != a.Name {
 		return explained(unix.EEXIST, "the link %s, as it would be called, is of container %s: take another name", a.HostLink, id.name)
 	}
-	return explained(unix.EEXIST, "a container %s is attached already, with %s: detach it first, or take another name", id.name, id.addr.Addr())
+	return explained(unix.EEXIST, "a container %s is attached already, with %s: detach it first, or take another name", id.name, id.address())
 }
 
 // makeRoomInside chooses other indexes, where those were taken, or says that the container's link is there already.
@@ -247,18 +278,15 @@ func (h *Host) leftover(link *rtnl.Link) (bool, error) {
 	if !ok {
 		return true, nil
 	}
-	lease, err := h.nat.Lease(id.addr.Addr())
+	lease, err := h.nat.Lease(id.address())
 	if err == nil && lease.Comment.IfIndex == link.Index {
 		return false, nil
 	}
 	if err != nil && !errors.Is(err, unix.ENOENT) {
-		return false, fmt.Errorf("read the lease of %s: %w", id.addr.Addr(), err)
+		return false, fmt.Errorf("read the lease of %s: %w", id.address(), err)
 	}
-	addrs, err := h.rtnl.Addrs(rtnl.IPv4, link.Index)
-	if err := ignore(unix.ENODEV, err); err != nil {
-		return false, fmt.Errorf("read the addresses of %s: %w", link.Name, err)
-	}
-	return len(addrs) == 0, nil
+	addrs, err := h.gatewayAddrs(link)
+	return len(addrs) == 0, err
 }
 
 // removeLeftover removes such a link, and the lease that it may have.

@@ -243,12 +243,18 @@ func TestFlushedRuleset(t *testing.T) {
 	w := newTown(t)
 	box, _ := w.attach(container.Network{Name: "web"})
 	must(t, w.nat.Batch(nat.DelTable(&nat.Table{Header: nat.Header{Family: nat.NFPROTO_INET}, Name: nat.TableName})))
+	next, a := w.attach(container.Network{Name: "next"})
+	if a.Addr.String() != "10.0.0.3/24" {
+		t.Errorf("the next container has %s", a.Addr)
+	}
+	for _, from := range []*clab.Host{box, next} {
+		check(t, ping(from, "10.0.0.1"))
+		check(t, ping(from, "8.8.8.8"))
+	}
 	if err := w.refused(container.Network{Name: "web"}); !errors.Is(err, unix.EEXIST) {
 		t.Errorf("attach of the same name: %v", err)
 	}
-	check(t, ping(box, "10.0.0.1"))
 	w.detach("web")
-	must(t, w.host.NS().WriteSysctl("net/ipv4/conf/uplink0/forwarding", "0")) // what the flush made plumb forget
 }
 
 // Sixteen at once, each with sockets of its own: no address twice, and all gone after.

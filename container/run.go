@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 )
 
@@ -88,7 +87,7 @@ func (h *Host) etcFiles(spec Spec, a *Attachment) (files Files, err error) {
 	}
 	return Files{
 		ResolvConf: text,
-		Hosts:      HostsFile(spec.Process.Hostname, []netip.Addr{a.Addr.Addr()}, spec.Hosts),
+		Hosts:      HostsFile(spec.Process.Hostname, a.addrs(), spec.Hosts),
 		Hostname:   spec.Process.Hostname + "\n",
 	}, nil
 }

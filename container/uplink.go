@@ -3,9 +3,9 @@ package container
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
+	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 
@@ -83,24 +83,26 @@ func lowestMTU(ups []uplink) uint32 {
 
 // forward switches forwarding on where it is off, and records that in the table first, so that the last one out puts it
 // back whatever becomes of us. The global switch would turn the whole host into a router, and a switch back would
-// reset what an administrator set on single links.
-func (h *Host) forward(ups []uplink) error {
+// reset what an administrator set on single links. It returns what it has changed.
+func (h *Host) forward(ups []uplink) (changed []nat.Record, err error) {
 	for _, u := range ups {
 		on, err := h.rtnl.LinkForwards(rtnl.IPv4, u.index)
 		if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) || err == nil && on {
 			continue // a link that has gone is EINVAL up to Linux 6.13
 		}
 		if err != nil {
-			return err
+			return changed, err
 		}
-		if err := h.nat.RecordForwarding(u.name); err != nil {
-			return fmt.Errorf("record that %s is to forward: %w", u.name, err)
+		record := nat.Record{Link: u.name}
+		if err := h.nat.Record(record); err != nil {
+			return changed, fmt.Errorf("record that %s is to forward: %w", u.name, err)
 		}
 		if err := h.rtnl.Do(setForwarding(u.index, u.name, true)); err != nil {
-			return err
+			return changed, err
 		}
+		changed = append(changed, record)
 	}
-	return nil
+	return changed, nil
 }
 
 func setForwarding(index uint32, name string, on bool) wire.Request {
@@ -118,13 +120,25 @@ const globalForwarding = "/ip_forward"
 // switchForwarding is what the last one out puts back (nat.Switch), or switches on again where a newcomer kept the
 // table. What someone else has changed since is left alone: a link that does not forward any more, and all links
 // where the host was made a router, for that switched them on, too.
-func (h *Host) switchForwarding(recorded []string, on bool) error {
-	links := slices.DeleteFunc(slices.Clone(recorded), func(name string) bool { return name == globalForwarding })
-	if len(links) < len(recorded) {
-		if err := h.setGlobalForwarding(on); err != nil {
-			return err
+func (h *Host) switchForwarding(records []nat.Record, on bool) error {
+	var links []string
+	var v6 []nat.Record
+	for _, r := range records {
+		switch {
+		case r.IPv6:
+			v6 = append(v6, r)
+		case r.Link == globalForwarding:
+			if err := h.setGlobalForwarding(on); err != nil {
+				return err
+			}
+		default:
+			links = append(links, r.Link)
 		}
 	}
+	return errors.Join(h.switchLinks(links, on), h.switchForwarding6(v6, on))
+}
+
+func (h *Host) switchLinks(links []string, on bool) error {
 	if len(links) == 0 {
 		return nil
 	}
@@ -158,89 +172,4 @@ func (h *Host) setGlobalForwarding(on bool) error {
 		return fmt.Errorf("set net.ipv4.ip_forward to %s: %w", value, err)
 	}
 	return nil
-}
-
-// An OverlapError is a subnet that the host already uses otherwise.
-type OverlapError struct {
-	Subnet, Route netip.Prefix
-	Link          string
-}
-
-func (e *OverlapError) Error() string {
-	return fmt.Sprintf("subnet %s overlaps %s, which the host reaches by %s: give another one with --subnet", e.Subnet, e.Route, e.Link)
-}
-
-// chooseSubnet returns n's subnet. The default one gives way, where the host already uses it, to the next that is free.
-func (h *Host) chooseSubnet(n Network, given bool, routes []rtnl.Route) (netip.Prefix, error) {
-	var first *OverlapError
-	for subnet := n.Subnet; ; {
-		overlap, err := h.overlap(subnet, routes)
-		if err != nil {
-			return subnet, err
-		}
-		if overlap == nil {
-			if first != nil {
-				h.notice(fmt.Sprintf("subnet %s is in use by %s (%s): taking %s", n.Subnet, first.Link, first.Route, subnet))
-			}
-			return subnet, nil
-		}
-		if first == nil {
-			first = overlap
-		}
-		next := nextSubnet(subnet)
-		if given || !next.IsValid() {
-			return n.Subnet, first
-		}
-		subnet = next
-	}
-}
-
-// nextSubnet is the next to try: 10.0.0.0/24 to 10.0.255.0/24, 172.31.0.0/24 to 172.31.255.0/24, 192.168.255.0/24 to
-// 192.168.0.0/24.
-func nextSubnet(subnet netip.Prefix) netip.Prefix {
-	b := subnet.Addr().As4()
-	switch {
-	case b[0] == 10 && b[2] == 255:
-		b = [4]byte{172, 31, 0, 0}
-	case b[0] == 172 && b[2] == 255:
-		b = [4]byte{192, 168, 255, 0}
-	case b[0] != 192:
-		b[2]++
-	case b[2] == 0:
-		return netip.Prefix{}
-	default:
-		b[2]--
-	}
-	return netip.PrefixFrom(netip.AddrFrom4(b), subnet.Bits())
-}
-
-// overlap finds a route of the host's into the subnet, other than those of containers.
-func (h *Host) overlap(subnet netip.Prefix, routes []rtnl.Route) (*OverlapError, error) {
-	ours := map[uint32]bool{}
-	for i := range routes {
-		r := &routes[i]
-		dst := r.Destination()
-		links := r.OutLinks()
-		if r.DstLen <= 1 || len(links) == 0 || !dst.Overlaps(subnet) {
-			continue
-		}
-		// A container's own route has the gateway as its source, and its link is of our group. There is one
-		// such route for each container: the link of the first tells enough of the others.
-		single := dst.IsSingleIP() && r.PrefSrc == gatewayOf(subnet)
-		if single && len(ours) > 0 {
-			continue
-		}
-		link, err := h.rtnl.LinkByIndex(links[0])
-		if errors.Is(err, unix.ENODEV) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("see whose route %s is: %w", dst, err)
-		}
-		if link.Group != LinkGroup {
-			return &OverlapError{Subnet: subnet, Route: dst, Link: link.Name}, nil
-		}
-		ours[links[0]] = true
-	}
-	return nil, nil
 }

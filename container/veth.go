@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"plumb/container/netns"
+	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 
@@ -54,14 +55,14 @@ func (h *Host) setupVeth(vethName string, target *netns.NS) error {
 	if err := checkInterface(Network{Interface: vethName}); err != nil {
 		return err
 	}
-	n, err := Network{Name: vethName, Subnet: defaultSubnet, Addr: classicAddr, Interface: PeerName(vethName)}.complete()
+	n, err := Network{Name: vethName, Subnet: defaultSubnet, Addr: classicAddr, Interface: PeerName(vethName), NoIPv6: true}.complete()
 	if err != nil {
 		return err
 	}
-	a := &attacher{host: h, net: n, target: target, classic: true, ping: -1}
+	a := newAttacher(h, n, target)
 	defer a.close()
-	a.HostLink = vethName
-	if err := a.run(context.Background(), true); err != nil {
+	a.HostLink, a.classic = vethName, true
+	if err := a.run(context.Background()); err != nil {
 		return errors.Join(err, a.undo.run())
 	}
 	return nil
@@ -75,7 +76,7 @@ func (h *Host) forwardAll() error {
 	if router, err := h.rtnl.Forwards(rtnl.IPv4); err != nil || router {
 		return err
 	}
-	if err := h.nat.RecordForwarding(globalForwarding); err != nil {
+	if err := h.nat.Record(nat.Record{Link: globalForwarding}); err != nil {
 		return fmt.Errorf("record that the host is to forward: %w", err)
 	}
 	return h.setGlobalForwarding(true)

@@ -25,41 +25,167 @@ func (e *OverlapError) Error() string {
 	return fmt.Sprintf("subnet %s overlaps another one of plumb's: choose the same or one apart", e.Subnet)
 }
 
-// Attach takes the attachments' addresses and lets their host ends use them, all or none, in one batch in one send. Where plumb's
-// table is not there the same batch makes it.
-//
-// The error is a *LeasedError (unix.EEXIST) for an address that is taken, an *OverlapError for a subnet, else the kernel's. A
-// batch that is refused costs some milliseconds: the kernel waits for its readers before it undoes it (synchronize_rcu in
-// __nf_tables_abort, net/netfilter/nf_tables_api.c).
-func (c *Conn) Attach(as ...*Attachment) error { return c.attachAt(0, as...) }
+// A NetworkError says that a subnet is another network's, or that the network has another subnet.
+type NetworkError struct {
+	Network string       // that was asked for
+	Subnet  netip.Prefix // that was asked for
+	Holder  Net          // what there is
+}
 
-// attachAt is Attach, provided that the generation id is still genID; otherwise the error wraps ErrStale. That costs next to nothing.
-func (c *Conn) attachAt(genID uint32, as ...*Attachment) error {
-	for _, a := range as {
-		if err := a.check(); err != nil {
-			return err
-		}
+func (e *NetworkError) Error() string {
+	if e.Holder.Subnet == e.Subnet {
+		return fmt.Sprintf("subnet %s is of network %q: take another one, or join that network", e.Subnet, e.Holder.Name)
 	}
-	var err error
-	for range tries {
-		elements, what, whose := attachRequests(as)
-		requests := elements
-		if !c.isStanding() {
-			requests = append(createRequests(), elements...)
-		}
-		if err = c.BatchAt(genID, requests...); err == nil {
-			return c.attached(len(requests) > len(elements), &as[0].Lease)
-		}
-		c.standing.Store(false)
-		again, reason := c.whyNot(err, len(requests)-len(elements), what, whose)
-		if again && genID != 0 {
-			return fmt.Errorf("%w (%w)", ErrStale, reason)
-		}
+	return fmt.Sprintf("network %s has the subnet %s, not %s", e.Network, e.Holder.Subnet, e.Subnet)
+}
+
+// A HeldError says that another attachment with a host end of that name stands in the table. The link of that name is the caller's, so
+// the other's is gone, or has another name by now.
+type HeldError struct{ Holder Holding }
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("%s is held by %s", e.Holder.Link, e.Holder.Comment.Name)
+}
+
+// Unwrap returns unix.EEXIST.
+func (e *HeldError) Unwrap() error { return unix.EEXIST }
+
+// ErrNoAddress is in the chain of a *NoAddressError.
+var ErrNoAddress = errors.New("no address is free")
+
+// A NoAddressError says that all addresses of a range are taken.
+type NoAddressError struct{ First, Last netip.Addr }
+
+func (e *NoAddressError) Error() string {
+	return fmt.Sprintf("%v from %s to %s", ErrNoAddress, e.First, e.Last)
+}
+
+// Unwrap returns ErrNoAddress.
+func (e *NoAddressError) Unwrap() error { return ErrNoAddress }
+
+// ErrUnconfirmed is in the chain of an attach's error when it may have been carried out nevertheless.
+var ErrUnconfirmed = errors.New("it was acknowledged, and cannot be found")
+
+// Attach takes the attachment's addresses and lets its host end use them, joins its network and publishes its ports: all or nothing, in
+// one batch in one send. Addresses and host ports that are not given it chooses, and leaves in a. Where plumb's table is not
+// there the same batch makes it, and made is true.
+//
+// Errors: *LeasedError for an address that is taken, *NoAddressError where none is free, *PublishedError, *OverlapError and
+// *NetworkError for a subnet, *HeldError for the link; else the kernel's. A batch that the kernel refuses costs some
+// milliseconds: it waits for its readers before it undoes it (synchronize_rcu in __nf_tables_abort, net/netfilter/nf_tables_api.c).
+//
+// What is chosen or looked at is so at the generation id that the batch carries: when others attach at the same time they are found out before anything
+// is done, and it looks again.
+func (c *Conn) Attach(a *Attachment) (made bool, err error) {
+	if err := a.check(); err != nil {
+		return false, err
+	}
+	t := attempt{conn: c, a: a, chosen: *a}
+	t.chosen.Publish = append([]Publish(nil), a.Publish...)
+	for stale, failed := 0, 0; ; {
+		again, err := t.run(stale + failed)
 		if !again {
-			return reason
+			return t.made, err
+		}
+		if errors.Is(err, ErrStale) {
+			stale++
+		} else {
+			failed++
+		}
+		if failed > tries {
+			return false, fmt.Errorf("attach: table inet %s changes all the time, or is not as this plumb makes it: %w", TableName, err)
+		}
+		if stale > staleTries {
+			return false, fmt.Errorf("attach: %d times over: %w", stale, err)
 		}
 	}
-	return fmt.Errorf("attach: table inet %s changes all the time, or is not as this plumb makes it: %w", TableName, err)
+}
+
+// An attempt is one attach under way. In chosen is what was given, to choose the rest anew at each try.
+type attempt struct {
+	conn   *Conn
+	a      *Attachment
+	chosen Attachment
+	strict bool // the batch must carry the generation id: the kernel alone would not notice who comes in between
+	made   bool
+}
+
+// run looks, chooses, and sends the batch. again says that somebody came in between.
+func (t *attempt) run(try int) (again bool, err error) {
+	given, a := &t.chosen, t.a
+	gen, err := t.conn.GenID()
+	if err != nil {
+		return false, err
+	}
+	a.IPv4.Addr, a.IPv6.Addr = given.IPv4.Addr, given.IPv6.Addr
+	a.Publish = append(a.Publish[:0], given.Publish...)
+	standing := t.conn.isStanding()
+	known, err := t.look(standing)
+	if err != nil {
+		return false, err
+	}
+	if !t.strict && try > tries/4 {
+		gen = 0 // a busy ruleset: NLM_F_EXCL alone has to do, and a subnet that goes meanwhile must come again
+		known = nil
+	}
+	p := a.plan(known)
+	requests := p.requests
+	if !standing {
+		requests = append(createRequests(), requests...)
+	}
+	if err = t.conn.BatchAt(gen, requests...); err == nil {
+		t.made = !standing
+		return false, t.conn.attached(t.made, a)
+	}
+	t.conn.standing.Store(false)
+	if errors.Is(err, ErrStale) {
+		return true, err
+	}
+	return t.conn.whyNot(err, len(requests)-len(p.requests), p)
+}
+
+// look chooses what is not given, and returns the subnets that the table knows.
+func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
+	a := t.a
+	t.strict = len(a.Publish) > 0
+	for _, p := range a.places() {
+		if standing {
+			is, err := t.conn.knows(p, a.Network)
+			if err != nil {
+				return nil, err
+			}
+			if is {
+				known = append(known, p.Subnet)
+			}
+		}
+		if p.Addr.IsValid() {
+			continue
+		}
+		if p.Addr, err = t.conn.lowest(p.Place, standing); err != nil {
+			return nil, err
+		}
+	}
+	t.strict = t.strict || a.Network != "" && len(known) < len(a.places())
+	return known, t.conn.choosePorts(a)
+}
+
+// lowest is the lowest address of a place's range that is not leased.
+func (c *Conn) lowest(p *Place, standing bool) (netip.Addr, error) {
+	if !standing {
+		return p.First, nil
+	}
+	taken, err := c.taken(p.First)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("look for a free address: %w", err)
+	}
+	addr := p.First
+	for taken.has(addr) {
+		addr = addr.Next()
+	}
+	if !addr.IsValid() || p.Last.Less(addr) {
+		return netip.Addr{}, &NoAddressError{p.First, p.Last}
+	}
+	return addr, nil
 }
 
 // isStanding reports whether plumb's table is there, as far as this Conn knows. It looks unless it has seen it: to ask takes 5 µs, a batch
@@ -72,25 +198,22 @@ func (c *Conn) isStanding() bool {
 	return c.standing.Load()
 }
 
-// ErrUnconfirmed is in the chain of an attach's error when it may have been carried out nevertheless.
-var ErrUnconfirmed = errors.New("it was acknowledged, and cannot be found")
-
 // attached ends an attach. A first use of nftables loads modules and replays the batch, and some kernels from 6.10 on have
 // acknowledged replays that failed: what made the table is read back.
-func (c *Conn) attached(made bool, l *Lease) error {
+func (c *Conn) attached(made bool, a *Attachment) error {
 	c.standing.Store(true)
 	if !made {
 		return nil
 	}
-	if _, err := c.Lease(l.Addr); err != nil {
-		return fmt.Errorf("read back the lease of %s: %w: %w", l.Addr, ErrUnconfirmed, err)
+	if _, err := c.Holding(a.Link); err != nil {
+		return fmt.Errorf("read back what %s holds: %w: %w", a.Link, ErrUnconfirmed, err)
 	}
 	return nil
 }
 
-// whyNot finds out why an attach was refused, and whether it can be tried again: because the table has come or gone, or a
-// lease has gone. The first offset requests made the table; what and whose tell of those after them.
-func (c *Conn) whyNot(err error, offset int, what []step, whose []*Attachment) (again bool, reason error) {
+// whyNot finds out why an attach was refused, and whether it can be tried again: because the table has come or gone, or what
+// was in the way has gone. The first offset requests made the table; the plan's steps tell of those after them.
+func (c *Conn) whyNot(err error, offset int, p *plan) (again bool, reason error) {
 	for _, e := range wire.Refusals(err) {
 		i := e.Index - offset
 		taken := errors.Is(e.Err, unix.EEXIST) || errors.Is(e.Err, unix.EBUSY) // EBUSY: another link's, until Linux 4.20
@@ -99,66 +222,43 @@ func (c *Conn) whyNot(err error, offset int, what []step, whose []*Attachment) (
 			return true, err
 		case offset == 0 && errors.Is(e.Err, unix.ENOENT): // the table has gone
 			return true, err
-		case i < 0 || i >= len(what) || !taken:
+		case i < 0 || i >= len(p.steps) || !taken:
 			return false, err
-		case what[i] == stepSubnet:
-			return c.whyNotSubnet(whose[i].Subnet, err)
-		case what[i] == stepLease:
-			return c.whyNotLease(whose[i].Addr, err)
+		case p.steps[i].kind != stepOther:
+			return c.whyTaken(p.steps[i], p, err)
 		}
 	}
 	return false, err
 }
 
-// whyNotLease finds out who has an address.
-func (c *Conn) whyNotLease(addr netip.Addr, err error) (again bool, reason error) {
-	holder, lookup := c.Lease(addr)
-	if errors.Is(lookup, unix.ENOENT) {
-		return true, err // it has just been given back
-	}
-	if lookup != nil {
-		return false, errors.Join(err, fmt.Errorf("find out who has %s: %w", addr, lookup))
-	}
-	return false, &LeasedError{Addr: addr, Holder: *holder}
-}
-
-// ErrNoAddress is in the chain of AttachLowest's error when all addresses are taken.
-var ErrNoAddress = errors.New("no address is free")
-
-// AttachLowest is Attach with the lowest address from first to last that is not leased, which it leaves in a.Addr. With others it
-// attaches in the same batch: a second family's address, say. The error wraps ErrNoAddress when there is none.
-//
-// The batch carries the generation id of before it looked: when others attach at the same time they are found out before
-// anything is undone, and it looks again.
-func (c *Conn) AttachLowest(a *Attachment, first, last netip.Addr, others ...*Attachment) error {
-	all := append([]*Attachment{a}, others...)
+// whyTaken finds out who has what a step wanted. Where nobody has it any more, it can be tried again.
+func (c *Conn) whyTaken(s step, p *plan, refused error) (again bool, reason error) {
 	var err error
-	for try := range tries {
-		var gen uint32
-		if gen, err = c.GenID(); err != nil {
-			return err
+	switch s.kind {
+	case stepLink:
+		var h *Holding
+		if h, err = c.Holding(p.link); err == nil {
+			return false, &HeldError{*h}
 		}
-		if try > tries/4 {
-			gen = 0 // a busy ruleset: NLM_F_EXCL alone has to do
+	case stepLease:
+		var l *Lease
+		if l, err = c.Lease(s.addr); err == nil {
+			return false, &LeasedError{Addr: s.addr, Holder: *l}
 		}
-		taken, lookup := c.taken(first)
-		if lookup != nil {
-			return fmt.Errorf("look for a free address: %w", lookup)
+	case stepSubnet:
+		return c.whyNotSubnet(s.net, refused)
+	case stepPublish:
+		var o *Published
+		o, err = c.takenIn(s.ports.publish, s.ports.family, s.ports.publish.mapOf(s.ports.family))
+		if err == nil && o != nil {
+			return false, o.published()
 		}
-		a.Addr = first
-		for taken.has(a.Addr) {
-			a.Addr = a.Addr.Next()
-		}
-		if !a.Addr.IsValid() || last.Less(a.Addr) {
-			return fmt.Errorf("%w from %s to %s", ErrNoAddress, first, last)
-		}
-		err = c.attachAt(gen, all...)
-		if leased := (*LeasedError)(nil); errors.As(err, &leased) && leased.Addr == a.Addr {
-			continue
-		}
-		if !errors.Is(err, ErrStale) {
-			return err
+		if err == nil {
+			err = unix.ENOENT
 		}
 	}
-	return fmt.Errorf("%w from %s to %s: others were always faster (%w)", ErrNoAddress, first, last, err)
+	if errors.Is(err, unix.ENOENT) {
+		return true, refused // it has just been given back
+	}
+	return false, errors.Join(refused, fmt.Errorf("find out what is in the way: %w", err))
 }

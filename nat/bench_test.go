@@ -16,11 +16,8 @@ func numbered(n int) *Attachment {
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], 10<<24|uint32(n)+2)
 	return &Attachment{
-		Lease: Lease{
-			Addr: netip.AddrFrom4(b), Link: fmt.Sprintf("pl-c%d", n),
-			Comment: Comment{Name: fmt.Sprintf("c%d", n), IfIndex: uint32(n + 100), Taken: time.Minute},
-		},
-		Subnet: netip.MustParsePrefix("10.0.0.0/8"),
+		Link: fmt.Sprintf("pl-c%d", n), Comment: Comment{Name: fmt.Sprintf("c%d", n), IfIndex: uint32(n + 100), Taken: time.Minute},
+		IPv4: Place{Addr: netip.AddrFrom4(b), Subnet: netip.MustParsePrefix("10.0.0.0/8")},
 	}
 }
 
@@ -28,7 +25,7 @@ func numbered(n int) *Attachment {
 func populate(b testing.TB, c *Conn, n int) {
 	b.Helper()
 	for i := range n {
-		if err := c.Attach(numbered(i)); err != nil {
+		if err := attach(c, numbered(i)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -43,14 +40,16 @@ func BenchmarkAttach(b *testing.B) {
 
 // BenchmarkAttachLowest is the same with the address found.
 func BenchmarkAttachLowest(b *testing.B) {
-	first, last := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.255.254")
-	lowest := func(c *Conn, a *Attachment) error { return c.AttachLowest(a, first, last) }
+	lowest := func(c *Conn, a *Attachment) error {
+		a.IPv4 = lowest("10.0.0.2", "10.0.255.254", "10.0.0.0/8")
+		return attachOne(c, a)
+	}
 	for _, n := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) { benchmarkAttach(b, n, lowest) })
 	}
 }
 
-func attachOne(c *Conn, a *Attachment) error { return c.Attach(a) }
+func attachOne(c *Conn, a *Attachment) error { return attach(c, a) }
 
 func benchmarkAttach(b *testing.B, n int, attach func(*Conn, *Attachment) error) {
 	runtime.LockOSThread()
@@ -64,7 +63,7 @@ func benchmarkAttach(b *testing.B, n int, attach func(*Conn, *Attachment) error)
 			b.Fatal(err)
 		}
 		b.StopTimer()
-		if _, err := c.Reclaim(&a.Lease); err != nil {
+		if _, err := c.Reclaim(&a.Leases()[0]); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
@@ -81,7 +80,7 @@ func BenchmarkDetach(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		if err := c.Attach(a); err != nil {
+		if err := attach(c, a); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
@@ -99,7 +98,7 @@ func BenchmarkFirst(b *testing.B) {
 	a := numbered(0)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := c.Attach(a); err != nil {
+		if err := attach(c, a); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()
@@ -116,7 +115,7 @@ func BenchmarkTaken(b *testing.B) {
 	populate(b, c, 1)
 	a := numbered(0)
 	for b.Loop() {
-		if err := c.Attach(a); err == nil {
+		if err := attach(c, a); err == nil {
 			b.Fatal("attached twice")
 		}
 	}

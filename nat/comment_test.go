@@ -15,11 +15,12 @@ func TestComment(t *testing.T) {
 		comment Comment
 		text    string
 	}{
-		{Comment{"web", 1234, 5678123 * time.Millisecond}, "web if 1234 at 5678.123"},
-		{Comment{"web", 4294967295, time.Millisecond}, "web if 4294967295 at 0.001"},
-		{Comment{"what if 3 at 5.000", 7, time.Second}, "what if 3 at 5.000 if 7 at 1.000"},
+		{Comment{"web", 1234, 5678123 * time.Millisecond, 0}, "web if 1234 at 5678.123"},
+		{Comment{"web", 4294967295, time.Millisecond, 0}, "web if 4294967295 at 0.001"},
+		{Comment{"what if 3 at 5.000", 7, time.Second, 0}, "what if 3 at 5.000 if 7 at 1.000"},
 		{Comment{Name: "plain"}, "plain"},
-		{Comment{"", 1, time.Second}, " if 1 at 1.000"},
+		{Comment{"web", 7, time.Second, Internal | NoHost}, "web if 7 at 1.000 with internal,no-host"},
+		{Comment{"", 1, time.Second, 0}, " if 1 at 1.000"},
 	} {
 		if got := c.comment.String(); got != c.text {
 			t.Errorf("%+v is written %q, want %q", c.comment, got, c.text)
@@ -28,7 +29,7 @@ func TestComment(t *testing.T) {
 			t.Errorf("%q is read %+v, want %+v", c.text, got, c.comment)
 		}
 	}
-	for _, text := range []string{"web if x at 1.000", "web if 1 at 1", "web if 1 at -1.000", "web if 1", "web if 4294967296 at 1.000", "web if 1 at 1.0000"} {
+	for _, text := range []string{"web if x at 1.000", "web if 1 at 1", "web if 1 at -1.000", "web if 1", "web if 4294967296 at 1.000", "web if 1 at 1.0000", "web if 1 at 1.000 with x"} {
 		if got := ParseComment(text); got != (Comment{Name: text}) {
 			t.Errorf("%q is read %+v, want a name", text, got)
 		}
@@ -38,7 +39,7 @@ func TestComment(t *testing.T) {
 func TestLongNamesAreCut(t *testing.T) {
 	t.Parallel()
 	for n := 100; n < 140; n++ {
-		c := Comment{strings.Repeat("é", n), 1234, 5678123 * time.Millisecond}
+		c := Comment{strings.Repeat("é", n), 1234, 5678123 * time.Millisecond, 0}
 		text := c.String()
 		if len(text) > 127 || !utf8.ValidString(text) || !strings.HasSuffix(text, "é if 1234 at 5678.123") {
 			t.Errorf("%d letters are written %q, %d bytes", n, text, len(text))

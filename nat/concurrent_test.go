@@ -41,31 +41,33 @@ func TestManyAtOnce(t *testing.T) {
 
 func comeAndGo(c *Conn, held *sync.Map, n, round int) error {
 	a := &Attachment{
-		Lease:    Lease{Link: fmt.Sprintf("pl-%d-%d", n, round), Comment: Comment{Name: "c", IfIndex: uint32(n), Taken: time.Duration(round) * time.Second}},
-		Subnet:   netip.MustParsePrefix("10.0.0.0/24"),
-		Internal: n%4 == 0,
+		Link: fmt.Sprintf("pl-%d-%d", n, round), Comment: Comment{Name: "c", IfIndex: uint32(n), Taken: time.Duration(round) * time.Second},
+		IPv4: lowest("10.0.0.2", "10.0.0.254", "10.0.0.0/24"), IPv6: lowest("fd70::2", "fd70::ffff", "fd70::/64"),
 	}
-	var err error
+	if n%4 == 0 {
+		a.Options = Internal
+		a.Publish = []Publish{{Proto: 6, Port: 80, Count: 3}}
+	}
 	if n%3 == 0 { // by chance one that is taken
-		a.Addr = netip.AddrFrom4([4]byte{10, 0, 0, byte(2 + rand.IntN(8))})
-		var leased *LeasedError
-		if err = c.Attach(a); errors.As(err, &leased) {
-			return nil
-		}
-	} else {
-		err = c.AttachLowest(a, netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.254"))
+		a.IPv4.Addr = netip.AddrFrom4([4]byte{10, 0, 0, byte(2 + rand.IntN(8))})
+	}
+	_, err := c.Attach(a)
+	if leased := (*LeasedError)(nil); n%3 == 0 && errors.As(err, &leased) {
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("attach: %w", err)
 	}
-	if other, twice := held.LoadOrStore(a.Addr, a.Link); twice {
-		return fmt.Errorf("%s has %s, which %s has", a.Link, a.Addr, other)
+	for _, l := range a.Leases() {
+		if other, twice := held.LoadOrStore(l.Addr, a.Link); twice {
+			return fmt.Errorf("%s has %s, which %s has", a.Link, l.Addr, other)
+		}
+		lease, err := c.Lease(l.Addr)
+		if err != nil || *lease != l {
+			return fmt.Errorf("the lease of %s is %+v, %w", l.Addr, lease, err)
+		}
+		held.Delete(l.Addr)
 	}
-	lease, err := c.Lease(a.Addr)
-	if err != nil || *lease != a.Lease {
-		return fmt.Errorf("the lease of %s is %+v, %w", a.Addr, lease, err)
-	}
-	held.Delete(a.Addr)
 	if _, err := c.Detach(a, nil); err != nil {
 		return fmt.Errorf("detach: %w", err)
 	}
@@ -81,9 +83,10 @@ func TestLastOutMeetsNewcomer(t *testing.T) {
 		c := dialIn(t, host)
 		wg.Go(func() {
 			a := web()
-			a.Addr = netip.AddrFrom4([4]byte{10, 0, 0, byte(2 + n)})
+			a.Link = fmt.Sprint("pl-", n)
+			a.IPv4.Addr = netip.AddrFrom4([4]byte{10, 0, 0, byte(2 + n)})
 			for round := range 60 {
-				if err := c.Attach(a); err != nil {
+				if err := attach(c, a); err != nil {
 					t.Errorf("%d, round %d: attach: %v", n, round, err)
 					return
 				}

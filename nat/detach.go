@@ -10,24 +10,27 @@ import (
 	"plumb/rtnl/wire"
 )
 
-// A Switch switches the forwarding of links on or off again. It leaves alone what is as it should be, or gone.
-type Switch func(links []string, on bool) error
+// A Switch puts back what the table records of the host's forwarding, or, with on, changes it again. It leaves alone what is as it should
+// be, or gone.
+type Switch func(records []Record, on bool) error
 
-// Detach gives an attachment's address back, with all that belongs to it. What is not there, or is another's by now, is no
+// Detach gives an attachment's addresses back, with all that belongs to it. What is not there, or is another's by now, is no
 // error. If that was the last lease the table goes too, and last is true; see Leave for what forwarding is called for.
 func (c *Conn) Detach(a *Attachment, forwarding Switch) (last bool, err error) {
-	if _, err := c.Reclaim(&a.Lease); err != nil {
-		return false, err
+	for _, l := range a.Leases() {
+		if _, err := c.Reclaim(&l); err != nil {
+			return false, err
+		}
 	}
 	return c.Leave(forwarding)
 }
 
-// Reclaim removes a lease, and the rest of its attachment, as long as it is still that lease: same link, same comment. It reports whether it
-// was. Between looking and removing nobody can have taken the address anew: the batch carries the generation id. A lease
-// without a comment is any of that address and link.
+// Reclaim removes a lease, and all of the attachment that it belongs to, as long as it is still that lease: same link, same taking. It reports
+// whether it was. Between looking and removing nobody can have taken the address anew: the batch carries the generation id.
 func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 	for range staleTries {
-		// What is to be removed is looked up first: the less there is between the generation id and the batch, the better.
+		// What is to be removed is looked up first: the less there is between the generation id and the batch, the better. It is
+		// written into the table once and for all, with the lease.
 		requests, err := c.releaseRequests(l)
 		if err != nil {
 			return false, fmt.Errorf("give %s back: %w", l.Addr, err)
@@ -43,7 +46,7 @@ func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("give %s back: %w", l.Addr, err)
 		}
-		if held.Link != l.Link || l.Comment != (Comment{}) && !l.same(held) {
+		if !l.same(held) {
 			return false, nil
 		}
 		if err = c.BatchAt(gen, requests...); err == nil {
@@ -56,126 +59,169 @@ func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 	return false, fmt.Errorf("give %s back: %w, %d times over", l.Addr, ErrStale, staleTries)
 }
 
-// releaseRequests remove those elements of a lease that are there.
+// releaseRequests remove all of the attachment that a lease belongs to. What map link says of a link of that name may be of another
+// attachment by now; then the lease alone goes.
 func (c *Conn) releaseRequests(l *Lease) ([]wire.Request, error) {
-	f := familyOf(l.Addr)
-	elements := []struct {
-		set string
-		key *Data
-	}{
-		{f.lease, &Data{Value: l.Addr.AsSlice()}},
-		{f.member, l.memberKey()},
-		{f.internal, &Data{Value: IfName(l.Link)}},
+	h, err := c.Holding(l.Link)
+	if errors.Is(err, unix.ENOENT) || err == nil && !h.Comment.same(l.Comment) {
+		return removals(nil, &Holding{Link: l.Link}, nil, l.Addr), nil
 	}
-	var requests []wire.Request
-	for i, e := range elements {
-		if i > 0 {
-			_, err := c.Element(NFPROTO_INET, TableName, e.set, Element{Key: e.key})
-			if errors.Is(err, unix.ENOENT) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		list := &ElementList{Header: inet, Table: TableName, Set: e.set, Elements: []Element{{Key: e.key}}}
-		requests = append(requests, delSetElem.New(0, list, "take "+l.Link+" out of "+e.set))
+	if err != nil {
+		return nil, err
 	}
-	return requests, nil
+	published, err := c.portsTo(h)
+	if err != nil {
+		return nil, err
+	}
+	return removals(nil, h, published, h.addrs()...), nil
 }
 
-// Leave removes the table if no address is leased, and reports whether it did. Before, it has forwarding switch off the links
-// that the table records; forwarding may be nil where none are.
-//
-// The order makes it safe with a newcomer, who first takes its lease and then looks at the forwarding: switched off is switched
-// off before the table goes, and a newcomer whose lease comes after that sees it so and switches it on. One whose lease comes in
-// between keeps the table (the batch is refused: EBUSY, or ErrStale), and Leave switches on again what the record, still there, says.
-// Killed at any point, Leave has left the record or nothing to restore.
-func (c *Conn) Leave(forwarding Switch) (removed bool, err error) {
-	if leased, err := c.leased(); err == nil && leased {
-		return false, nil // most often: nobody else's business is touched, and nothing more is asked
+// portsTo are the published ports that lead to a holder's addresses.
+func (c *Conn) portsTo(h *Holding) ([]Published, error) {
+	if h.Comment.Options&ports == 0 {
+		return nil, nil
 	}
-	var off []string // what has been switched off here
+	var all []Published
+	for _, addr := range h.addrs() {
+		of, err := c.portsOf(familyOf(addr))
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range of {
+			if p.Target.Addr() == addr {
+				all = append(all, p)
+			}
+		}
+	}
+	return all, nil
+}
+
+// removals adds to requests what removes a holder's elements, with its addresses and ports. One that has no addresses of its own in
+// h is an orphan, of which there is a lease only.
+func removals(requests []wire.Request, h *Holding, published []Published, addrs ...netip.Addr) []wire.Request {
+	del := func(set string, keys ...*Data) {
+		list := &ElementList{Header: inet, Table: TableName, Set: set}
+		for _, k := range keys {
+			list.Elements = append(list.Elements, Element{Key: k})
+		}
+		requests = append(requests, delSetElem.New(0, list, "take "+h.Link+" out of "+set))
+	}
+	whole := len(h.addrs()) > 0
+	for _, addr := range addrs {
+		f := familyOf(addr)
+		del(f.lease, &Data{Value: addr.AsSlice()})
+		members := []*Data{memberKey(h.Link, addr)}
+		if whole && f == &ipv6 {
+			members = append(members, memberKey(h.Link, LinkLocal))
+		}
+		del(f.member, members...)
+	}
+	if !whole {
+		return requests
+	}
+	key := &Data{Value: IfName(h.Link)}
+	del(linkMap, key)
+	for _, o := range optionSets() {
+		if h.Comment.Options&o.option != 0 {
+			del(o.set, key)
+		}
+	}
+	for len(published) > 0 {
+		n := 1
+		for n < len(published) && n < maxPorts && published[n].set == published[0].set {
+			n++
+		}
+		keys := make([]*Data, n)
+		for i := range keys {
+			keys[i] = published[i].key
+		}
+		del(published[0].set, keys...)
+		published = published[n:]
+	}
+	return requests
+}
+
+// ReclaimAll is Reclaim for many, in one batch where nobody comes in between. It reports how many were there.
+func (c *Conn) ReclaimAll(leases []Lease) (removed int, err error) {
 	for range staleTries {
 		gen, err := c.GenID()
 		if err != nil {
-			return false, err
+			return 0, err
 		}
-		leased, err := c.leased()
-		if errors.Is(err, unix.ENOENT) {
-			return false, nil // somebody else was the last
+		requests, n, err := c.releaseAll(leases)
+		if err != nil || n == 0 {
+			return 0, err
 		}
-		if err == nil && leased {
-			return false, switchLinks(forwarding, off, true)
+		if err = c.batches(gen, requests); err == nil {
+			return n, nil
 		}
-		var links []string
-		if err == nil {
-			links, err = c.Forwarding()
+		if !errors.Is(err, ErrStale) && !errors.Is(err, unix.ENOENT) {
+			return 0, fmt.Errorf("give %d addresses back: %w", n, err)
 		}
-		if err == nil {
-			off = links
-			err = switchLinks(forwarding, links, false)
-		}
-		if err == nil {
-			// With the generation id, so that no link recorded meanwhile is forgotten with the table.
-			err = c.BatchAt(gen, removeRequests()...)
-		}
-		switch {
-		case err == nil:
-			c.standing.Store(false)
-			return true, nil
-		case errors.Is(err, ErrStale), errors.Is(err, unix.EBUSY), errors.Is(err, unix.ENOENT):
-			continue
-		}
-		return false, fmt.Errorf("remove table inet %s: %w", TableName, err)
 	}
-	return false, errors.Join(fmt.Errorf("remove table inet %s: %w, %d times over", TableName, ErrStale, staleTries), switchLinks(forwarding, off, true))
+	return 0, fmt.Errorf("give %d addresses back: %w, %d times over", len(leases), ErrStale, staleTries)
 }
 
-func switchLinks(forwarding Switch, links []string, on bool) error {
-	if forwarding == nil || len(links) == 0 {
-		return nil
-	}
-	if err := forwarding(links, on); err != nil {
-		return fmt.Errorf("forwarding of %q: %w", links, err)
+// maxBatch is how many requests of a removal go in one batch: some 100 KB, which any socket's buffer holds.
+const maxBatch = 1024
+
+// batches carries out many requests, of which each part alone leaves the table well-formed. The generation id is the first's; after it, our own
+// commits have changed it.
+func (c *Conn) batches(gen uint32, requests []wire.Request) error {
+	for len(requests) > 0 {
+		n := min(maxBatch, len(requests))
+		if err := c.BatchAt(gen, requests[:n]...); err != nil {
+			return err
+		}
+		requests, gen = requests[n:], 0
 	}
 	return nil
 }
 
-// fewLeases is up to how many leases are looked at one by one. The kernel's count takes in what is in a batch that has not been
-// committed, and may yet be refused: who believes it would leave a table without a lease.
-const fewLeases = 16
-
-// leased reports whether any address is leased. The error is unix.ENOENT where plumb's table is not there.
-func (c *Conn) leased() (bool, error) {
-	for _, f := range []*ipFamily{&ipv4, &ipv6} {
-		s, err := c.Set(NFPROTO_INET, TableName, f.lease)
-		switch {
-		case err != nil:
-			return false, err
-		case s.Count != nil && *s.Count == 0:
+// releaseAll reads everything once, and returns what removes those of the leases that are still there.
+func (c *Conn) releaseAll(leases []Lease) (requests []wire.Request, n int, err error) {
+	now, err := c.Leases()
+	if err != nil {
+		return nil, 0, err
+	}
+	holdings, err := c.Holdings()
+	if err != nil {
+		return nil, 0, err
+	}
+	published, err := c.Ports()
+	if err != nil {
+		return nil, 0, err
+	}
+	present, byLink, portsOf := map[netip.Addr]*Lease{}, map[string]*Holding{}, map[netip.Addr][]Published{}
+	for i := range now {
+		present[now[i].Addr] = &now[i]
+	}
+	for i := range holdings {
+		byLink[holdings[i].Link] = &holdings[i]
+	}
+	for _, p := range published {
+		portsOf[p.Target.Addr()] = append(portsOf[p.Target.Addr()], p)
+	}
+	for i := range leases {
+		l := &leases[i]
+		if held := present[l.Addr]; held == nil || !l.same(held) {
 			continue
-		case s.Count != nil && *s.Count > fewLeases:
-			return true, nil
 		}
-		// Few, or a kernel before 6.17, which does not count.
-		elements, err := c.Elements(NFPROTO_INET, TableName, f.lease)
-		if err != nil || len(elements) > 0 {
-			return len(elements) > 0, err
+		h := byLink[l.Link]
+		if h == nil || !h.Comment.same(l.Comment) {
+			h = &Holding{Link: l.Link}
 		}
+		addrs := h.addrs()
+		if len(addrs) == 0 {
+			addrs = []netip.Addr{l.Addr}
+		}
+		var to []Published
+		for _, a := range addrs {
+			to = append(to, portsOf[a]...)
+			delete(present, a)
+			n++
+		}
+		requests = removals(requests, h, to, addrs...)
 	}
-	return false, nil
-}
-
-// whyNotSubnet is called when a subnet overlaps another. One in which nobody has an address any more is removed, and then the
-// attach may be tried again.
-func (c *Conn) whyNotSubnet(subnet netip.Prefix, err error) (again bool, reason error) {
-	removed, cleaning := c.removeUnusedSubnets(subnet)
-	if cleaning != nil {
-		return false, errors.Join(err, cleaning)
-	}
-	if removed {
-		return true, err
-	}
-	return false, &OverlapError{Subnet: subnet}
+	return requests, n, nil
 }

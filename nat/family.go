@@ -13,22 +13,27 @@ type ipFamily struct {
 	addrLen  uint32 // bytes
 	src, dst uint32 // offsets of the addresses in struct iphdr (linux/ip.h) or struct ipv6hdr (linux/ipv6.h)
 
-	lease, member, nets, internal, within, publish, publishHost string // names of sets and maps
+	lease, member, nets, within, publish, publishHost, forward string // names of sets and maps
 }
 
-// forwardSet is the set that records which links' forwarding plumb has switched on. IPv6 has no such switch on a single link.
-const forwardSet = "forward4"
+// The sets and maps of both families: those of a host end's name.
+const (
+	linkMap     = "link"
+	internalSet = "internal"
+	isolateSet  = "isolate"
+	noHostSet   = "nohost"
+)
 
 var (
 	ipv4 = ipFamily{
 		proto: NFPROTO_IPV4, addrType: TypeIPv4Addr, addrLen: 4, src: 12, dst: 16,
-		lease: "lease4", member: "member4", nets: "nets4", internal: "internal4", within: "within4",
-		publish: "publish4", publishHost: "publish4h",
+		lease: "lease4", member: "member4", nets: "nets4", within: "within4",
+		publish: "publish4", publishHost: "publish4h", forward: "forward4",
 	}
 	ipv6 = ipFamily{
 		proto: NFPROTO_IPV6, addrType: TypeIPv6Addr, addrLen: 16, src: 8, dst: 24,
-		lease: "lease6", member: "member6", nets: "nets6", internal: "internal6", within: "within6",
-		publish: "publish6", publishHost: "publish6h",
+		lease: "lease6", member: "member6", nets: "nets6", within: "within6",
+		publish: "publish6", publishHost: "publish6h", forward: "forward6",
 	}
 )
 

@@ -1,40 +1,61 @@
 package nat
 
 import (
-	"errors"
 	"fmt"
-
-	"golang.org/x/sys/unix"
+	"strings"
 )
 
-// RecordForwarding records links whose forwarding is about to be switched on, for the last one out to switch it off again: a
-// record that is there before the change outlives whoever is killed in between. The caller holds a lease, or there may be no table: unix.ENOENT.
-// What is recorded already stays so.
-func (c *Conn) RecordForwarding(links ...string) error {
-	if len(links) == 0 {
+// What plumb has changed of the host's forwarding stands in the sets forward4 and forward6, for the last one out to put it back: a record that
+// is there before the change outlives whoever is killed in between.
+
+// A Record is one change.
+type Record struct {
+	Link string // whose sysctls were changed, or a word with a slash in it, as no link's name has, for all links
+	IPv6 bool
+	Was  string // IPv6: what the sysctls were that are to be put back, "accept_ra=1 forwarding=1"; "" for the usual
+}
+
+// Record records changes that are about to be made. The caller holds a lease, or there may be no table: unix.ENOENT. What is recorded
+// already stays so.
+func (c *Conn) Record(records ...Record) error {
+	if len(records) == 0 {
 		return nil
 	}
-	list := &ElementList{Header: inet, Table: TableName, Set: forwardSet}
-	for _, l := range links {
-		list.Elements = append(list.Elements, Element{Key: &Data{Value: IfName(l)}})
+	v4 := &ElementList{Header: inet, Table: TableName, Set: ipv4.forward}
+	v6 := &ElementList{Header: inet, Table: TableName, Set: ipv6.forward}
+	var names []string
+	for _, r := range records {
+		list := v4
+		if r.IPv6 {
+			list = v6
+		}
+		list.Elements = append(list.Elements, Element{Key: &Data{Value: IfName(r.Link)}, UserData: CommentData(r.Was)})
+		names = append(names, r.Link)
 	}
-	if err := c.Batch(NewElements(list, 0)); err != nil {
-		return fmt.Errorf("record the forwarding of %q: %w", links, err)
+	for _, list := range []*ElementList{v4, v6} {
+		if len(list.Elements) == 0 {
+			continue
+		}
+		if err := c.Batch(NewElements(list, 0)); err != nil {
+			return fmt.Errorf("record the forwarding of %s: %w", strings.Join(names, ", "), err)
+		}
 	}
 	return nil
 }
 
-// Forwarding returns the links that are recorded; none where plumb's table is not there.
-func (c *Conn) Forwarding() ([]string, error) {
-	elements, err := c.Elements(NFPROTO_INET, TableName, forwardSet)
-	if errors.Is(err, unix.ENOENT) {
-		return nil, nil
-	}
-	var links []string
-	for _, e := range elements {
-		if e.Key != nil {
-			links = append(links, ifNameOf(e.Key.Value))
+// Records returns what is recorded; nothing where plumb's table is not there.
+func (c *Conn) Records() ([]Record, error) {
+	var all []Record
+	for _, f := range []*ipFamily{&ipv4, &ipv6} {
+		elements, err := c.elements(f.forward)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range elements {
+			if e.Key != nil {
+				all = append(all, Record{ifNameOf(e.Key.Value), f == &ipv6, e.UserData.Comment()})
+			}
 		}
 	}
-	return links, err
+	return all, nil
 }

@@ -43,16 +43,18 @@ func messages(t testing.TB) []message {
 		words := strings.Fields(lines[i])
 		add(fmt.Sprintf("create-%02d-%s-%s", i, words[1], words[min(4, len(words)-1)]), "nft "+lines[i], r)
 	}
-	a := web()
-	a.Internal = true
+	a := both()
 	lines = commands(attachScript)
+	if requests := AttachRequests(a); len(lines) != len(requests) {
+		t.Fatalf("the script has %d commands, an attach %d messages", len(lines), len(requests))
+	}
 	for i, r := range AttachRequests(a) {
 		add("attach-"+strings.Fields(lines[i])[4], "nft "+lines[i], r)
 	}
 	for i, line := range []string{"delete map inet plumb lease4", "delete map inet plumb lease6", "delete table inet plumb"} {
 		add(fmt.Sprintf("remove-%d", i), "nft "+line, RemoveRequests()[i])
 	}
-	element := []Element{{Key: &Data{Value: a.Addr.AsSlice()}}}
+	element := []Element{{Key: &Data{Value: a.IPv4.Addr.AsSlice()}}}
 	lease := &ElementList{Header: Header{Family: NFPROTO_INET}, Table: TableName, Set: "lease4", Elements: element}
 	add("detach-lease4", "nft delete element inet plumb lease4 { 10.0.0.2 }", DelElements(lease))
 	add("batch-begin", "(the beginning of nft -f)", BeginBatch(0))
@@ -75,7 +77,7 @@ func queries() []query {
 		{"get-genid", "(what nft begins with)", func(c *Conn) error { _, err := c.GenID(); return err }},
 		{"get-table", "nft list table inet plumb", func(c *Conn) error { _, err := c.Table(NFPROTO_INET, TableName); return err }},
 		{"get-set", "nft list set inet plumb lease4", func(c *Conn) error { _, err := c.Set(NFPROTO_INET, TableName, "lease4"); return err }},
-		{"get-lease", "nft get element inet plumb lease4 { 10.0.0.2 }", func(c *Conn) error { _, err := c.Lease(web().Addr); return err }},
+		{"get-lease", "nft get element inet plumb lease4 { 10.0.0.2 }", func(c *Conn) error { _, err := c.Lease(web().IPv4.Addr); return err }},
 		{"list-leases", "nft list map inet plumb lease4", func(c *Conn) error { _, err := c.Leases(); return err }},
 		{"list-tables", "nft list tables", func(c *Conn) error { _, err := c.Tables(NFPROTO_UNSPEC); return err }},
 		{"list-chains", "nft list chains inet", func(c *Conn) error { _, err := c.Chains(NFPROTO_INET); return err }},

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"plumb/rtnl/wire"
@@ -20,9 +18,9 @@ type Lease struct {
 	Comment Comment
 }
 
-// same reports whether both are the same taking of an address: a name may come again, with another index and another time.
+// same reports whether both are the same taking of an address.
 func (l *Lease) same(other *Lease) bool {
-	return l.Addr == other.Addr && l.Link == other.Link && l.Comment.String() == other.Comment.String()
+	return l.Addr == other.Addr && l.Link == other.Link && l.Comment.same(other.Comment)
 }
 
 // A LeasedError says that an address is taken. errors.Is(err, unix.EEXIST) is true of it.
@@ -42,10 +40,7 @@ func (e *LeasedError) Unwrap() error { return unix.EEXIST }
 func (c *Conn) Leases() ([]Lease, error) {
 	var all []Lease
 	for _, f := range []*ipFamily{&ipv4, &ipv6} {
-		elements, err := c.Elements(NFPROTO_INET, TableName, f.lease)
-		if errors.Is(err, unix.ENOENT) {
-			continue
-		}
+		elements, err := c.elements(f.lease)
 		if err != nil {
 			return nil, err
 		}
@@ -56,6 +51,15 @@ func (c *Conn) Leases() ([]Lease, error) {
 		}
 	}
 	return all, nil
+}
+
+// elements are those of one of plumb's sets; none where its table is not there.
+func (c *Conn) elements(set string) ([]Element, error) {
+	elements, err := c.Elements(NFPROTO_INET, TableName, set)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, nil
+	}
+	return elements, err
 }
 
 // Lease returns the lease of an address; the error is unix.ENOENT where it has none.
@@ -81,7 +85,7 @@ func leaseOf(e *Element) (l Lease, ok bool) {
 	return l, l.Addr.IsValid()
 }
 
-// elementOf is the lease as an element.
+// element is the lease as an element.
 func (l *Lease) element() Element {
 	return Element{
 		Key: &Data{Value: l.Addr.AsSlice()}, Data: &Data{Value: IfName(l.Link)},
@@ -89,76 +93,85 @@ func (l *Lease) element() Element {
 	}
 }
 
-// memberKey is the key of the lease in member4 or member6.
-func (l *Lease) memberKey() *Data {
-	b := appendIfName(make([]byte, 0, ifNameSize+16), l.Link)
-	return &Data{Value: append(b, l.Addr.AsSlice()...)}
+// memberKey is the key of an address in member4 or member6.
+func memberKey(link string, addr netip.Addr) *Data {
+	b := appendIfName(make([]byte, 0, ifNameSize+16), link)
+	return &Data{Value: append(b, addr.AsSlice()...)}
 }
 
-// An Attachment is a lease and the network that it is in.
-type Attachment struct {
-	Lease
-	Subnet   netip.Prefix // of the network: masqueraded on the way out
-	Internal bool         // no way out: only the gateway and the neighbours in the subnet are reached
+// A Holding is an element of map link: what a host end's container has.
+type Holding struct {
+	Link       string
+	Comment    Comment
+	IPv4, IPv6 netip.Addr // not valid: none
 }
 
-// check refuses what the kernel would take and others could not read.
-func (a *Attachment) check() error {
-	switch {
-	case !a.Addr.IsValid() || a.Addr.Zone() != "" || a.Addr.Is4In6():
-		return fmt.Errorf("attach %s: %q is no address of a container", a.Link, a.Addr)
-	case !a.Subnet.Contains(a.Addr):
-		return fmt.Errorf("attach %s: address %s is not in subnet %s", a.Link, a.Addr, a.Subnet)
-	case a.Link == "" || len(a.Link) >= ifNameSize || strings.ContainsRune(a.Link, 0):
-		return fmt.Errorf("attach %s: %q is no name of a link: it has 1 to %d bytes", a.Addr, a.Link, ifNameSize-1)
+// Holding returns what the table holds of a host end; the error is unix.ENOENT where it holds nothing.
+func (c *Conn) Holding(link string) (*Holding, error) {
+	e, err := c.Element(NFPROTO_INET, TableName, linkMap, Element{Key: &Data{Value: IfName(link)}})
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	h, ok := holdingOf(e)
+	if !ok {
+		return nil, fmt.Errorf("what %s holds cannot be read: %w", link, wire.ErrTruncated)
+	}
+	return &h, nil
 }
 
-// A step is what a request of an attach is about, so that its refusal can be told.
-type step uint8
-
-const (
-	stepOther step = iota
-	stepLease
-	stepSubnet
-)
-
-// attachRequests are the elements of attachments, and beside each what it is about and whose.
-func attachRequests(as []*Attachment) (requests []wire.Request, what []step, whose []*Attachment) {
-	add := func(a *Attachment, s step, set string, flags netlink.HeaderFlags, purpose string, elements ...Element) {
-		l := &ElementList{Header: inet, Table: TableName, Set: set, Elements: elements}
-		requests = append(requests, newSetElem.New(netlink.Create|flags, l, purpose))
-		what, whose = append(what, s), append(whose, a)
-	}
-	requests = make([]wire.Request, 0, 3*len(as))
-	for _, a := range as {
-		f := familyOf(a.Addr)
-		addr, name := a.Addr.String(), CommentData(a.Comment.Name)
-		add(a, stepLease, f.lease, netlink.Excl, "lease "+addr+" to "+a.Link, a.element())
-		add(a, stepOther, f.member, 0, "let "+a.Link+" send from "+addr, Element{Key: a.memberKey(), UserData: name})
-		add(a, stepSubnet, f.nets, 0, "masquerade "+a.Subnet.String(), interval(a.Subnet)...)
-		if a.Internal {
-			add(a, stepOther, f.internal, 0, "leave "+a.Link+" no way out", Element{Key: &Data{Value: IfName(a.Link)}, UserData: name})
-			add(a, stepOther, f.within, 0, "let "+a.Subnet.String()+" speak within", square(a.Subnet))
+// Holdings returns all; none where plumb's table is not there.
+func (c *Conn) Holdings() ([]Holding, error) {
+	elements, err := c.elements(linkMap)
+	var all []Holding
+	for i := range elements {
+		if h, ok := holdingOf(&elements[i]); ok {
+			all = append(all, h)
 		}
 	}
-	return requests, what, whose
+	return all, err
 }
 
-// interval is a prefix in a set of intervals: its first address, and the one after its last, where it ends.
-func interval(p netip.Prefix) []Element {
-	first, last := bounds(p)
-	elements := []Element{{Key: &Data{Value: first.AsSlice()}}}
-	if end := last.Next(); end.IsValid() {
-		elements = append(elements, Element{Key: &Data{Value: end.AsSlice()}, Flags: NFT_SET_ELEM_INTERVAL_END})
+func holdingOf(e *Element) (h Holding, ok bool) {
+	if e.Key == nil || e.Data == nil || len(e.Data.Value) < 20 {
+		return h, false
 	}
-	return elements
+	h = Holding{Link: ifNameOf(e.Key.Value), Comment: ParseComment(e.UserData.Comment())}
+	if a := addrOf(e.Data.Value[:4]); !a.IsUnspecified() {
+		h.IPv4 = a
+	}
+	if a := addrOf(e.Data.Value[4:20]); !a.IsUnspecified() {
+		h.IPv6 = a
+	}
+	return h, true
 }
 
-// square is all pairs of addresses of a prefix, in a set of concatenated intervals.
-func square(p netip.Prefix) Element {
-	first, last := bounds(p)
-	a, b := first.AsSlice(), last.AsSlice()
-	return Element{Key: &Data{Value: Concat(a, a)}, KeyEnd: &Data{Value: Concat(b, b)}}
+// Address is the holder's, IPv4 if it has that.
+func (h *Holding) Address() netip.Addr {
+	if h.IPv4.IsValid() {
+		return h.IPv4
+	}
+	return h.IPv6
+}
+
+// element is the holding as an element.
+func (h *Holding) element() Element {
+	addrs := make([]byte, 20)
+	if h.IPv4.IsValid() {
+		copy(addrs, h.IPv4.AsSlice())
+	}
+	if h.IPv6.IsValid() {
+		copy(addrs[4:], h.IPv6.AsSlice())
+	}
+	return Element{Key: &Data{Value: IfName(h.Link)}, Data: &Data{Value: addrs}, UserData: CommentData(h.Comment.String())}
+}
+
+// addrs are the addresses that there are.
+func (h *Holding) addrs() []netip.Addr {
+	var all []netip.Addr
+	for _, a := range []netip.Addr{h.IPv4, h.IPv6} {
+		if a.IsValid() {
+			all = append(all, a)
+		}
+	}
+	return all
 }

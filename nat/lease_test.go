@@ -2,6 +2,7 @@ package nat_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -14,12 +15,12 @@ import (
 func TestAttachAndDetach(t *testing.T) {
 	t.Parallel()
 	c := newConn(t)
-	if err := c.Attach(web()); err != nil {
+	if err := attach(c, web()); err != nil {
 		t.Fatal(err)
 	}
 	leases, err := c.Leases()
-	if err != nil || len(leases) != 1 || leases[0] != web().Lease {
-		t.Fatalf("leases %+v, %v; want %+v", leases, err, web().Lease)
+	if err != nil || len(leases) != 1 || leases[0] != web().Leases()[0] {
+		t.Fatalf("leases %+v, %v; want %+v", leases, err, web().Leases())
 	}
 	last, err := c.Detach(web(), nil)
 	if err != nil || !last {
@@ -36,15 +37,15 @@ func TestAttachAndDetach(t *testing.T) {
 func TestTakenAddress(t *testing.T) {
 	t.Parallel()
 	c := newConn(t)
-	if err := c.Attach(web()); err != nil {
+	if err := attach(c, web()); err != nil {
 		t.Fatal(err)
 	}
-	other := web()
-	other.Link, other.Comment.Name = "pl-db", "db"
-	for _, a := range []*Attachment{other, web()} {
-		err := c.Attach(a)
+	other, again := web(), web()
+	other.Link, other.Comment.Name, again.Link = "pl-db", "db", "pl-again"
+	for _, a := range []*Attachment{other, again} {
+		err := attach(c, a)
 		var leased *LeasedError
-		if !errors.As(err, &leased) || !errors.Is(err, unix.EEXIST) || leased.Holder != web().Lease {
+		if !errors.As(err, &leased) || !errors.Is(err, unix.EEXIST) || leased.Holder != web().Leases()[0] {
 			t.Errorf("attach %s to an address that is taken: %v (%+v)", a.Link, err, leased)
 		}
 	}
@@ -57,20 +58,20 @@ func TestTakenAddress(t *testing.T) {
 func TestReclaimTakesOnlyTheSameLease(t *testing.T) {
 	t.Parallel()
 	c := newConn(t)
-	a := web()
-	a.Internal = true
-	if err := c.Attach(a); err != nil {
+	a := both()
+	if err := attach(c, a); err != nil {
 		t.Fatal(err)
 	}
-	stale := a.Lease
+	lease := a.Leases()[0]
+	stale := lease
 	stale.Comment.IfIndex++
 	if removed, err := c.Reclaim(&stale); err != nil || removed {
 		t.Errorf("the lease of an older link of that name: removed is %v, %v", removed, err)
 	}
-	if removed, err := c.Reclaim(&a.Lease); err != nil || !removed {
+	if removed, err := c.Reclaim(&lease); err != nil || !removed {
 		t.Errorf("the lease itself: removed is %v, %v", removed, err)
 	}
-	for _, set := range []string{"lease4", "member4", "internal4"} {
+	for _, set := range []string{"link", "lease4", "lease6", "member4", "member6", "internal", "isolate", "nohost", "publish4", "publish6", "publish4h", "publish6h"} {
 		if es, err := c.Elements(NFPROTO_INET, TableName, set); err != nil || len(es) != 0 {
 			t.Errorf("%s still has %d elements, %v", set, len(es), err)
 		}
@@ -87,12 +88,18 @@ func TestLowestFreeAddress(t *testing.T) {
 		{"fd70::/64", "fd70::fffe", "fd70::1:2"},
 	} {
 		c := newConn(t)
-		first, last := netip.MustParseAddr(family.first), netip.MustParseAddr(family.last)
+		first, n := netip.MustParseAddr(family.first), 0
 		attach := func() (netip.Addr, error) {
 			a := web()
-			a.Subnet = netip.MustParsePrefix(family.subnet)
-			err := c.AttachLowest(a, first, last)
-			return a.Addr, err
+			a.Link = fmt.Sprint("pl-", n)
+			n++
+			p := &a.IPv4
+			if first.Is6() {
+				a.IPv4, p = Place{}, &a.IPv6
+			}
+			*p = lowest(family.first, family.last, family.subnet)
+			_, err := c.Attach(a)
+			return p.Addr, err
 		}
 		want := first
 		for range 5 {
@@ -105,9 +112,11 @@ func TestLowestFreeAddress(t *testing.T) {
 		if _, err := attach(); !errors.Is(err, ErrNoAddress) {
 			t.Errorf("with all taken: %v", err)
 		}
-		hole := web().Lease
-		hole.Addr = first.Next()
-		if removed, err := c.Reclaim(&hole); err != nil || !removed {
+		hole, err := c.Lease(first.Next())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if removed, err := c.Reclaim(hole); err != nil || !removed {
 			t.Fatal(removed, err)
 		}
 		if got, err := attach(); err != nil || got != hole.Addr {
@@ -119,24 +128,21 @@ func TestLowestFreeAddress(t *testing.T) {
 func TestOverlappingSubnets(t *testing.T) {
 	t.Parallel()
 	c := newConn(t)
-	wide := web()
-	wide.Internal = true
-	keep := web()
-	keep.Addr, keep.Subnet, keep.Link = netip.MustParseAddr("10.1.0.2"), netip.MustParsePrefix("10.1.0.0/24"), "pl-keep"
-	if err := c.Attach(wide, keep); err != nil {
+	wide, keep := web(), web()
+	keep.IPv4, keep.Link = at("10.1.0.2", "10.1.0.0/24"), "pl-keep"
+	if err := attach(c, wide, keep); err != nil {
 		t.Fatal(err)
 	}
 	narrow := web()
-	narrow.Addr, narrow.Subnet, narrow.Link = netip.MustParseAddr("10.0.0.5"), netip.MustParsePrefix("10.0.0.4/30"), "pl-narrow"
+	narrow.IPv4, narrow.Link = at("10.0.0.5", "10.0.0.4/30"), "pl-narrow"
 	var overlap *OverlapError
-	if err := c.Attach(narrow); !errors.As(err, &overlap) {
+	if err := attach(c, narrow); !errors.As(err, &overlap) {
 		t.Errorf("a subnet within one that is used: %v", err)
 	}
-	if _, err := c.Reclaim(&wide.Lease); err != nil {
+	if _, err := c.Reclaim(&wide.Leases()[0]); err != nil {
 		t.Fatal(err)
 	}
-	narrow.Internal = true
-	if err := c.Attach(narrow); err != nil {
+	if err := attach(c, narrow); err != nil {
 		t.Errorf("a subnet within one that nobody uses any more: %v", err)
 	}
 }
@@ -144,51 +150,51 @@ func TestOverlappingSubnets(t *testing.T) {
 func TestForwardingIsGivenToTheLast(t *testing.T) {
 	t.Parallel()
 	c := newConn(t)
-	if err := c.RecordForwarding("eth0"); !errors.Is(err, unix.ENOENT) {
+	if err := c.Record(Record{Link: "eth0"}); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("a record without a lease: %v", err)
 	}
 	db := web()
-	db.Addr, db.Link = netip.MustParseAddr("10.0.0.3"), "pl-db"
-	if err := c.Attach(web(), db); err != nil {
+	db.IPv4.Addr, db.Link = netip.MustParseAddr("10.0.0.3"), "pl-db"
+	if err := attach(c, web(), db); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := c.RecordForwarding("eth0", "eth1"); err != nil {
+		if err := c.Record(Record{Link: "eth0"}, Record{Link: "eth1", IPv6: true, Was: "accept_ra=1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var switched []string
-	forwarding := func(links []string, on bool) error {
-		slices.Sort(links)
-		switched = append(switched, links...)
+	var switched []Record
+	forwarding := func(records []Record, on bool) error {
+		switched = append(switched, records...)
 		if on {
 			t.Error("switched on again, though nobody came in between")
 		}
 		return nil
 	}
 	if last, err := c.Detach(web(), forwarding); err != nil || last || switched != nil {
-		t.Errorf("the first of two: last is %v, %v; switched %q", last, err, switched)
+		t.Errorf("the first of two: last is %v, %v; switched %+v", last, err, switched)
 	}
-	if last, err := c.Detach(db, forwarding); err != nil || !last || !slices.Equal(switched, []string{"eth0", "eth1"}) {
-		t.Errorf("the last: last is %v, %v; switched %q", last, err, switched)
+	want := []Record{{Link: "eth0"}, {Link: "eth1", IPv6: true, Was: "accept_ra=1"}}
+	if last, err := c.Detach(db, forwarding); err != nil || !last || !slices.Equal(switched, want) {
+		t.Errorf("the last: last is %v, %v; switched %+v", last, err, switched)
 	}
 }
 
 func TestNewcomerKeepsForwarding(t *testing.T) {
 	t.Parallel()
 	c := newConn(t)
-	if err := c.Attach(web()); err != nil {
+	if err := attach(c, web()); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.RecordForwarding("eth0"); err != nil {
+	if err := c.Record(Record{Link: "eth0"}); err != nil {
 		t.Fatal(err)
 	}
 	newcomer := web()
-	newcomer.Addr, newcomer.Link = netip.MustParseAddr("10.0.0.3"), "pl-new"
+	newcomer.IPv4.Addr, newcomer.Link = netip.MustParseAddr("10.0.0.3"), "pl-new"
 	state := true
-	forwarding := func(_ []string, on bool) error {
+	forwarding := func(_ []Record, on bool) error {
 		if state = on; !on {
-			return c.Attach(newcomer) // in between the switch and the removal
+			return attach(c, newcomer) // in between the switch and the removal
 		}
 		return nil
 	}
@@ -198,8 +204,8 @@ func TestNewcomerKeepsForwarding(t *testing.T) {
 	if !state {
 		t.Error("the newcomer has no forwarding")
 	}
-	if links, err := c.Forwarding(); err != nil || !slices.Equal(links, []string{"eth0"}) {
-		t.Errorf("the record is %q, %v", links, err)
+	if links, err := c.Records(); err != nil || !slices.Equal(links, []Record{{Link: "eth0"}}) {
+		t.Errorf("the record is %+v, %v", links, err)
 	}
 }
 

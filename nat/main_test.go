@@ -94,10 +94,40 @@ func golden(t *testing.T, name, got string) {
 // web is the attachment of the tests.
 func web() *Attachment {
 	return &Attachment{
-		Lease: Lease{
-			Addr: netip.MustParseAddr("10.0.0.2"), Link: "pl-web",
-			Comment: Comment{Name: "web", IfIndex: 1234, Taken: 5678123 * time.Millisecond},
-		},
-		Subnet: netip.MustParsePrefix("10.0.0.0/24"),
+		Link: "pl-web", Comment: Comment{Name: "web", IfIndex: 1234, Taken: 5678123 * time.Millisecond},
+		IPv4: at("10.0.0.2", "10.0.0.0/24"),
 	}
+}
+
+// both is the same in both families, with all options and some ports.
+func both() *Attachment {
+	a := web()
+	a.IPv6 = at("fd70::2", "fd70::/64")
+	a.Network, a.Options = "front", Internal|Isolate|NoHost
+	a.Publish = []Publish{
+		{Proto: 6, HostPort: 8080, Port: 80, Count: 2},
+		{Proto: 17, Host: netip.MustParseAddr("192.0.2.1"), HostPort: 53, Port: 5353, Count: 1},
+		{Proto: 17, Host: netip.MustParseAddr("2001:db8::1"), HostPort: 53, Port: 5353, Count: 1},
+	}
+	return a
+}
+
+// at is a place.
+func at(addr, subnet string) Place {
+	return Place{Addr: netip.MustParseAddr(addr), Subnet: netip.MustParsePrefix(subnet)}
+}
+
+// lowest is a place of which the address is to be chosen.
+func lowest(first, last, subnet string) Place {
+	return Place{First: netip.MustParseAddr(first), Last: netip.MustParseAddr(last), Subnet: netip.MustParsePrefix(subnet)}
+}
+
+// attach attaches, one after the other.
+func attach(c *Conn, as ...*Attachment) error {
+	for _, a := range as {
+		if _, err := c.Attach(a); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,10 +23,8 @@ func TestNftMakesTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, theirs, "nft", "-f", file)
-	a := web()
-	a.Internal = true
 	c := dialIn(t, ours)
-	if err := c.Attach(a); err != nil {
+	if _, err := c.Attach(both()); err != nil {
 		t.Fatal(err)
 	}
 	want, got := readAll(t, dialIn(t, theirs)), readAll(t, c)
@@ -48,7 +47,7 @@ var sameObjects = cmp.Options{
 	cmpopts.SortSlices(func(a, b Element) bool { return string(a.Key.Value) < string(b.Key.Value) }),
 	// nft begins a set of intervals with the end of what is before the first.
 	cmpopts.IgnoreSliceElements(func(e Element) bool {
-		return e.Flags&NFT_SET_ELEM_INTERVAL_END != 0 && string(e.Key.Value) == "\x00\x00\x00\x00"
+		return e.Flags&NFT_SET_ELEM_INTERVAL_END != 0 && strings.Trim(string(e.Key.Value), "\x00") == ""
 	}),
 }
 
@@ -88,7 +87,7 @@ func readAll(t *testing.T, c *Conn) ruleset {
 	for i, s := range all.Sets {
 		all.Elements[s.Name], err = c.Elements(NFPROTO_INET, TableName, s.Name)
 		check()
-		if s.Name == "nets4" {
+		if s.Name == "nets4" || s.Name == "nets6" {
 			all.Sets[i].Count = nil // nft's has one element more, see sameObjects
 		}
 	}

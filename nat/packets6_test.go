@@ -2,7 +2,6 @@ package nat_test
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"testing"
 
@@ -33,11 +32,12 @@ func TestPackets6(t *testing.T) {
 	w.a.ip(t, "route add default via fe80::1 dev eth0")
 
 	a := web()
-	a.Link, a.Addr, a.Subnet = "pl-a", netip.MustParseAddr("fd70::2"), netip.MustParsePrefix("fd70::/64")
+	a.Link, a.IPv4, a.IPv6 = "pl-a", Place{}, at("fd70::2", "fd70::/64")
 	c := dialIn(t, w.host.ns)
 	probes := []probe{
 		{"container to outside is masqueraded", w.a, "[fd70::2]:1001", "[2001:db8::2]:7000", w.outside, "[2001:db8::1]:1001", "[fd70::2]:1001"},
-		{"container to host", w.a, "[fd70::2]:1002", "[2001:db8::1]:7000", w.host, "[fd70::2]:1002", "[fd70::2]:1002"},
+		{"container to gateway", w.a, "[fd70::2]:1002", "[fd70::1]:7000", w.host, "[fd70::2]:1002", "[fd70::2]:1002"},
+		{"container to the host's other address", w.a, "[fd70::2]:1012", "[2001:db8::1]:7000", w.host, "", "[fd70::2]:1012"},
 		{"host to container", w.host, "[fd70::1]:1003", "[fd70::2]:7000", w.a, "[fd70::1]:1003", "[fd70::1]:1003"},
 		{"forged source to outside", w.a, "[fd70::99]:1004", "[2001:db8::2]:7000", w.outside, "", "[fd70::99]:1004"},
 		{"outside to container", w.outside, "[2001:db8::2]:1005", "[fd70::2]:7000", w.a, "", "[2001:db8::2]:1005"},
@@ -49,12 +49,7 @@ func TestPackets6(t *testing.T) {
 	for _, p := range []*place{w.host, w.a} {
 		p.ip(t, "neigh flush all")
 	}
-	if err := c.Attach(a); err != nil {
-		t.Fatal(err)
-	}
-	local := Element{Key: &Data{Value: append(IfName("pl-a"), netip.MustParseAddr("fe80::2").AsSlice()...)}}
-	member := &ElementList{Header: Header{Family: NFPROTO_INET}, Table: TableName, Set: "member6", Elements: []Element{local}}
-	if err := c.Batch(NewElements(member, 0)); err != nil {
+	if err := attach(c, a); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range probes {

@@ -113,7 +113,8 @@ func TestPackets(t *testing.T) {
 		{"container to outside is masqueraded", w.a, "10.0.0.2:1001", "192.0.2.2:7000", w.outside, "192.0.2.1:1001", "10.0.0.2:1001"},
 		{"container to neighbour", w.a, "10.0.0.2:1002", "10.0.0.3:7000", w.b, "10.0.0.2:1002", "10.0.0.2:1002"},
 		{"host to container", w.host, "10.0.0.1:1003", "10.0.0.2:7000", w.a, "10.0.0.1:1003", "10.0.0.1:1003"},
-		{"container to host", w.a, "10.0.0.2:1004", "192.0.2.1:7000", w.host, "10.0.0.2:1004", "10.0.0.2:1004"},
+		{"container to gateway", w.a, "10.0.0.2:1004", "10.0.0.1:7000", w.host, "10.0.0.2:1004", "10.0.0.2:1004"},
+		{"container to the host's other address", w.a, "10.0.0.2:1011", "192.0.2.1:7000", w.host, "", "10.0.0.2:1011"},
 		{"forged source to host", w.a, "10.0.0.99:1005", "10.0.0.1:7000", w.host, "", ""},
 		{"forged source to neighbour", w.a, "10.0.0.99:1006", "10.0.0.3:7000", w.b, "", "10.0.0.99:1006"},
 		{"forged source to outside", w.a, "10.0.0.99:1007", "192.0.2.2:7000", w.outside, "", "10.0.0.99:1007"},
@@ -177,9 +178,11 @@ func TestInternalContainer(t *testing.T) {
 func attachBoth(t *testing.T, c *Conn, internal bool) {
 	t.Helper()
 	a, b := web(), web()
-	a.Link, b.Link, b.Addr = "pl-a", "pl-b", netip.MustParseAddr("10.0.0.3")
-	a.Internal = internal
-	if err := c.Attach(a, b); err != nil {
+	a.Link, b.Link, b.IPv4.Addr = "pl-a", "pl-b", netip.MustParseAddr("10.0.0.3")
+	if internal {
+		a.Options = Internal
+	}
+	if err := attach(c, a, b); err != nil {
 		t.Fatal(err)
 	}
 }

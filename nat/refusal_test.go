@@ -122,10 +122,10 @@ func TestWhatCannotBeAttached(t *testing.T) {
 	}
 	long, outside, none := web(), web(), web()
 	long.Link = "pl-0123456789abc"
-	outside.Addr = outside.Addr.Prev().Prev().Prev()
+	outside.IPv4.Addr = outside.IPv4.Addr.Prev().Prev().Prev()
 	none.Link = ""
 	for _, a := range []*Attachment{long, outside, none, {}} {
-		if err := c.Attach(a); err == nil || errors.Is(err, errRecorded) {
+		if _, err := c.Attach(a); err == nil || errors.Is(err, errRecorded) {
 			t.Errorf("%+v was sent: %v", a, err)
 		}
 	}

@@ -1,24 +1,30 @@
 package nat
 
-import "golang.org/x/sys/unix"
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
 
 // The rules of plumb's table. None of them names a container: what changes is elements of the sets that they look into, so that
 // a packet meets as few rules with a thousand containers as with one.
 
 // rules are all rules, in the order of their chains.
 func rules() []Rule {
-	var all []Rule
-	all = append(all, loopbackGuard())
-	for _, f := range []*ipFamily{&ipv4, &ipv6} {
+	families := []*ipFamily{&ipv4, &ipv6}
+	all := []Rule{loopbackGuard()}
+	for _, f := range families {
 		all = append(all, f.antispoof(), f.noWayOut())
 	}
 	all = append(all, routerGuard())
-	for _, f := range []*ipFamily{&ipv4, &ipv6} {
+	for _, f := range families {
 		for _, chain := range []string{chainPrerouting, chainOutput} {
 			all = append(all, f.publishedOnOne(chain), f.publishedOnAll(chain))
 		}
 	}
-	all = append(all, outsideGuard())
+	all = append(all, neighbours(), noHost(), ipv4.gatewayOnly(), ipv6.gatewayOnly())
+	all = append(all, outsideGuard(), isolateFrom(NFT_META_IIFNAME, NFT_META_OIFGROUP), isolateFrom(NFT_META_OIFNAME, NFT_META_IIFGROUP))
+	all = append(all, ipv4.otherNetwork(), ipv6.otherNetwork())
 	all = append(all, ipv4.hairpin(), fromLoopback(), ipv4.masquerade())
 	return append(all, ipv6.hairpin(), ipv6.masquerade())
 }
@@ -64,19 +70,17 @@ func routerGuard() Rule {
 
 const ndRouterAdvert = 134 // RFC 4861, section 4.2
 
-// noWayOut is: iifname @internal4 ip saddr . ip daddr != @within4 drop
+// noWayOut is: iifname @internal ip saddr . ip daddr != @within4 drop
 //
 // At raw priority, so that it holds for the host's other addresses and for published ports too: what is left is the
 // gateway and the neighbours in the subnet. In IPv6 neighbour discovery goes to fe80::/10 and to multicast of link scope.
 func (f *ipFamily) noWayOut() Rule {
-	match := [][]any{{&Meta{Dest: NFT_REG_1, Key: NFT_META_IIFNAME}, inSet(f.internal)}, f.isFamily()}
+	match := [][]any{{&Meta{Dest: NFT_REG_1, Key: NFT_META_IIFNAME}, inSet(internalSet)}, f.isFamily()}
 	if f.proto == NFPROTO_IPV6 {
 		linkScope := &Payload{Dest: NFT_REG_1, Base: NFT_PAYLOAD_NETWORK_HEADER, Offset: f.dst, Len: 2}
 		match = append(match, notLinkLocal(f.dst), []any{linkScope, compare(NFT_CMP_NEQ, []byte{0xff, 0x02})})
 	}
-	match = append(match, []any{
-		f.loadSrc(NFT_REG_1), f.loadDst(Register32(f.registers())), notInSet(f.within), verdict(NF_DROP),
-	})
+	match = append(match, f.notWithin(), []any{verdict(NF_DROP)})
 	return Rule{Chain: chainGuard, Expressions: steps(match...), UserData: CommentData("no way out")}
 }
 
@@ -87,13 +91,22 @@ func (f *ipFamily) publishedOnOne(chain string) Rule {
 		f.loadDst(NFT_REG_1),
 		&Meta{Dest: Register32(n), Key: NFT_META_L4PROTO}, loadDstPort(Register32(n + 1)),
 	}
-	return Rule{Chain: chain, Expressions: steps(toLocal(), f.isFamily(), key, f.dnat(f.publishHost))}
+	return Rule{Chain: chain, Expressions: steps(toLocal(), f.isFamily(), f.notLoopback(chain), key, f.dnat(f.publishHost))}
 }
 
 // publishedOnAll is: fib daddr type local dnat ip to meta l4proto . th dport map @publish4
 func (f *ipFamily) publishedOnAll(chain string) Rule {
 	key := []any{&Meta{Dest: NFT_REG_1, Key: NFT_META_L4PROTO}, loadDstPort(Register32(1))}
-	return Rule{Chain: chain, Expressions: steps(toLocal(), f.isFamily(), key, f.dnat(f.publish))}
+	return Rule{Chain: chain, Expressions: steps(toLocal(), f.isFamily(), f.notLoopback(chain), key, f.dnat(f.publish))}
+}
+
+// notLoopback is "ip6 daddr != ::1" of what the host itself sends: the kernel lets nothing from or to ::1 pass any link but lo, so a
+// DNAT would lead nowhere. Who publishes a port on ::1 listens there, and relays.
+func (f *ipFamily) notLoopback(chain string) []any {
+	if f.proto != NFPROTO_IPV6 || chain != chainOutput {
+		return nil
+	}
+	return []any{f.loadDst(NFT_REG_1), compare(NFT_CMP_NEQ, netip.IPv6Loopback().AsSlice())}
 }
 
 // loadDstPort copies the destination port of TCP, UDP, SCTP and DCCP, which all have it at byte 2. For other protocols it is some other
@@ -125,6 +138,69 @@ func outsideGuard() Rule {
 		meta(NFT_META_IIFGROUP, NFT_CMP_NEQ, Host32(Group)),
 		noneOf(NFT_CT_STATE, ctStateEstablished|ctStateRelated),
 		noneOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_DROP)},
+	)}
+}
+
+// isolateFrom is: iifname @isolate oifgroup 0x706c ct status ! dnat drop, and the same for what comes the other way.
+//
+// Published ports are for everybody, so for other containers too.
+func isolateFrom(name, group MetaKey) Rule {
+	return Rule{Chain: chainForward, UserData: CommentData("isolated"), Expressions: steps(
+		[]any{&Meta{Dest: NFT_REG_1, Key: name}, inSet(isolateSet)}, meta(group, NFT_CMP_EQ, Host32(Group)),
+		noneOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_DROP)},
+	)}
+}
+
+// otherNetwork is: iifgroup 0x706c oifgroup 0x706c ip saddr . ip daddr != @within4 ct status ! dnat drop
+//
+// Containers of different networks reach each other by published ports alone.
+func (f *ipFamily) otherNetwork() Rule {
+	return Rule{Chain: chainForward, UserData: CommentData("another network"), Expressions: steps(
+		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), meta(NFT_META_OIFGROUP, NFT_CMP_EQ, Host32(Group)), f.isFamily(),
+		f.notWithin(), noneOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_DROP)},
+	)}
+}
+
+// notWithin is "ip saddr . ip daddr != @within4": source and destination are not of one network.
+func (f *ipFamily) notWithin() []any {
+	return []any{f.loadSrc(NFT_REG_1), f.loadDst(Register32(f.registers())), notInSet(f.within)}
+}
+
+// The rules of chain input are about the host's own services. By then what is published has another destination.
+
+// neighbours is: iifgroup 0x706c icmpv6 type 135-136 accept
+//
+// Neighbour discovery finds link-layer addresses, and is no service; its kinds are the next but one to a router's (RFC 4861, section 4).
+func neighbours() Rule {
+	kind := &Payload{Dest: NFT_REG_1, Base: NFT_PAYLOAD_TRANSPORT_HEADER, Offset: 0, Len: 1}
+	return Rule{Chain: chainInput, UserData: CommentData("neighbour discovery"), Expressions: steps(
+		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)),
+		ipv6.isFamily(), meta(NFT_META_L4PROTO, NFT_CMP_EQ, []byte{unix.IPPROTO_ICMPV6}),
+		[]any{kind, compare(NFT_CMP_GTE, []byte{ndNeighborSolicit}), compare(NFT_CMP_LTE, []byte{ndNeighborAdvert}), verdict(NF_ACCEPT)},
+	)}
+}
+
+const (
+	ndNeighborSolicit = 135 // RFC 4861, section 4.3
+	ndNeighborAdvert  = 136 // RFC 4861, section 4.4
+)
+
+// noHost is: iifname @nohost ct state ! established,related drop
+func noHost() Rule {
+	return Rule{Chain: chainInput, UserData: CommentData("no host"), Expressions: steps(
+		[]any{&Meta{Dest: NFT_REG_1, Key: NFT_META_IIFNAME}, inSet(noHostSet)},
+		noneOf(NFT_CT_STATE, ctStateEstablished|ctStateRelated), []any{verdict(NF_DROP)},
+	)}
+}
+
+// gatewayOnly is: iifgroup 0x706c ct state ! established,related ip saddr . ip daddr != @within4 drop
+//
+// Of all the host's addresses the gateway's alone is within the container's network. What the host has asked for from another of them
+// is answered.
+func (f *ipFamily) gatewayOnly() Rule {
+	return Rule{Chain: chainInput, UserData: CommentData("not the gateway"), Expressions: steps(
+		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), noneOf(NFT_CT_STATE, ctStateEstablished|ctStateRelated),
+		f.isFamily(), f.notWithin(), []any{verdict(NF_DROP)},
 	)}
 }
 

@@ -17,6 +17,7 @@ const (
 	chainGuard       = "guard"
 	chainPrerouting  = "prerouting"
 	chainOutput      = "output"
+	chainInput       = "input"
 	chainForward     = "forward"
 	chainPostrouting = "postrouting"
 )
@@ -49,16 +50,26 @@ func removeRequests() []wire.Request {
 	}
 }
 
-// sets are all sets and maps.
+// sets are all sets and maps. A part of a concatenation takes a multiple of 4 bytes.
 func sets() []Set {
-	all := append(ipv4.sets(), ipv6.sets()...)
-	return append(all, Set{
-		Name: forwardSet, KeyType: TypeIfName, KeyLen: ifNameSize,
-		UserData: setUserData(orderHost, 0, "links whose forwarding plumb has switched on"),
-	})
+	all := []Set{
+		{
+			Name: linkMap, Flags: NFT_SET_MAP, KeyType: TypeIfName, KeyLen: ifNameSize,
+			DataType: ConcatType(TypeIPv4Addr, TypeIPv6Addr), DataLen: 4 + 16, UserData: setUserData(orderHost, 0, "who is attached"),
+		},
+		linkSet(internalSet, "containers without a way out"),
+		linkSet(isolateSet, "containers that reach no other, nor are reached"),
+		linkSet(noHostSet, "containers that reach no service of the host"),
+	}
+	return append(append(all, ipv4.sets()...), ipv6.sets()...)
 }
 
-// sets are the sets and maps of one family. A part of a concatenation takes a multiple of 4 bytes.
+// linkSet is a set of host ends.
+func linkSet(name, comment string) Set {
+	return Set{Name: name, KeyType: TypeIfName, KeyLen: ifNameSize, UserData: setUserData(orderHost, 0, comment)}
+}
+
+// sets are the sets and maps of one family.
 func (f *ipFamily) sets() []Set {
 	service := ConcatType(TypeInetProto, TypeInetService)
 	target, targetLen := ConcatType(f.addrType, TypeInetService), f.addrLen+4
@@ -76,13 +87,9 @@ func (f *ipFamily) sets() []Set {
 			UserData: setUserData(orderBig, 0, "the containers' subnets"),
 		},
 		{
-			Name: f.internal, KeyType: TypeIfName, KeyLen: ifNameSize,
-			UserData: setUserData(orderHost, 0, "containers without a way out"),
-		},
-		{
 			Name: f.within, Flags: NFT_SET_INTERVAL | NFT_SET_CONCAT, KeyType: ConcatType(f.addrType, f.addrType), KeyLen: 2 * f.addrLen,
 			Desc:     &SetDesc{Concat: []SetField{{Len: f.addrLen}, {Len: f.addrLen}}},
-			UserData: setUserData(0, 0, "the only ways of those: within their subnet"),
+			UserData: setUserData(0, 0, "what a network is: from a subnet to itself"),
 		},
 		{
 			Name: f.publish, Flags: NFT_SET_MAP, KeyType: service, KeyLen: 8, DataType: target, DataLen: targetLen,
@@ -92,6 +99,7 @@ func (f *ipFamily) sets() []Set {
 			Name: f.publishHost, Flags: NFT_SET_MAP, KeyType: ConcatType(f.addrType, TypeInetProto, TypeInetService), KeyLen: f.addrLen + 8,
 			DataType: target, DataLen: targetLen, UserData: setUserData(0, 0, "ports published on one address"),
 		},
+		linkSet(f.forward, "whose forwarding plumb has changed"),
 	}
 }
 
@@ -101,6 +109,7 @@ func chains() []Chain {
 		{Name: chainGuard, Type: "filter", Hook: &Hook{Num: NF_INET_PRE_ROUTING, Priority: priorityRaw}},
 		{Name: chainPrerouting, Type: "nat", Hook: &Hook{Num: NF_INET_PRE_ROUTING, Priority: priorityDstNAT}},
 		{Name: chainOutput, Type: "nat", Hook: &Hook{Num: NF_INET_LOCAL_OUT, Priority: priorityDstNAT}},
+		{Name: chainInput, Type: "filter", Hook: &Hook{Num: NF_INET_LOCAL_IN, Priority: priorityFilter}},
 		{Name: chainForward, Type: "filter", Hook: &Hook{Num: NF_INET_FORWARD, Priority: priorityFilter}},
 		{Name: chainPostrouting, Type: "nat", Hook: &Hook{Num: NF_INET_POST_ROUTING, Priority: prioritySrcNAT}},
 	}

@@ -1,9 +1,9 @@
 package nat_test
 
 import (
-	"net/netip"
 	"testing"
 
+	. "plumb/nat"
 	"plumb/test/lab"
 )
 
@@ -12,13 +12,12 @@ func TestRulesetReadsAsAPersonWouldHaveWrittenIt(t *testing.T) {
 	host := lab.NewNS(t)
 	c := dialIn(t, host)
 	// One element a set: the kernel lists them in the order of a hash that differs each time.
-	web4, web6 := web(), web()
-	web4.Internal = true
-	web6.Addr, web6.Subnet = netip.MustParseAddr("fd70::2"), netip.MustParsePrefix("fd70::/64")
-	if err := c.Attach(web4, web6); err != nil {
+	a := both()
+	a.Publish[0].Count = 1
+	if err := attach(c, a); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.RecordForwarding("eth0"); err != nil {
+	if err := c.Record(Record{Link: "eth0"}, Record{Link: "eth0", IPv6: true, Was: "accept_ra=1"}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "table.nft", run(t, host, "nft", "list", "table", "inet", "plumb"))

@@ -15,8 +15,90 @@ import (
 // A subnet is shared by its containers, so none of them takes it along when it goes. It stays in nets4 until the table goes, or
 // until somebody wants a subnet that overlaps it.
 
+// whyNotSubnet is called when a subnet overlaps another. One in which nobody has an address any more is removed, and then the
+// attach may be tried again.
+func (c *Conn) whyNotSubnet(subnet netip.Prefix, err error) (again bool, reason error) {
+	removed, cleaning := c.removeUnusedSubnets(subnet)
+	if cleaning != nil {
+		return false, errors.Join(err, cleaning)
+	}
+	if removed {
+		return true, err
+	}
+	return false, &OverlapError{Subnet: subnet}
+}
+
+// A Net is a subnet that plumb masquerades, and the network's name that it belongs to.
+type Net struct {
+	Name   string // "" for one without a name
+	Subnet netip.Prefix
+}
+
+// Nets returns the subnets that are in use, or were; none where plumb's table is not there.
+func (c *Conn) Nets() ([]Net, error) {
+	var all []Net
+	for _, f := range []*ipFamily{&ipv4, &ipv6} {
+		elements, err := c.elements(f.nets)
+		if err != nil {
+			return nil, fmt.Errorf("list the subnets: %w", err)
+		}
+		all = append(all, nets(elements)...)
+	}
+	return all, nil
+}
+
+func nets(elements []Element) []Net {
+	var all []Net
+	for _, s := range spans(elements) {
+		if p := s.prefix(); p.IsValid() {
+			all = append(all, Net{s.name, p})
+		}
+	}
+	return all
+}
+
+// knows reports whether the table has a place's subnet. The error is a *NetworkError where it is another network's, or the
+// network has another one, in which addresses are leased.
+func (c *Conn) knows(p placeOf, network string) (bool, error) {
+	elements, err := c.elements(p.nets)
+	if err != nil {
+		return false, fmt.Errorf("list the subnets: %w", err)
+	}
+	for _, n := range nets(elements) {
+		switch {
+		case n.Subnet == p.Subnet && n.Name == network:
+			return true, nil
+		case n.Subnet != p.Subnet && (network == "" || n.Name != network):
+			continue
+		}
+		if removed, err := c.removeUnusedSubnets(n.Subnet); err != nil || removed {
+			return false, err
+		}
+		return false, &NetworkError{network, p.Subnet, n}
+	}
+	return false, nil
+}
+
 // A span is the addresses of an interval, both ends included.
-type span struct{ first, last netip.Addr }
+type span struct {
+	first, last netip.Addr
+	name        string // of the network
+}
+
+// prefix is the subnet of that span; not valid where it is none.
+func (s span) prefix() netip.Prefix {
+	for bits := s.first.BitLen(); bits >= 0; bits-- {
+		p := netip.PrefixFrom(s.first, bits)
+		first, last := bounds(p)
+		if first != s.first {
+			break
+		}
+		if last == s.last {
+			return p
+		}
+	}
+	return netip.Prefix{}
+}
 
 // removeUnusedSubnets removes the subnets that overlap p and in which no address is leased. It reports whether there
 // were any, or whether that could not be told because something changed meanwhile.
@@ -100,7 +182,7 @@ func spans(elements []Element) []span {
 			all[len(all)-1].last = at.Prev()
 		}
 		if !ends {
-			all = append(all, span{at, lastOf(at)})
+			all = append(all, span{at, lastOf(at), e.UserData.Comment()})
 		}
 		open = !ends
 	}
@@ -128,5 +210,5 @@ func squareOf(e Element, f *ipFamily) (span, bool) {
 	if e.Key == nil || e.KeyEnd == nil || len(e.Key.Value) < n || len(e.KeyEnd.Value) < n {
 		return span{}, false
 	}
-	return span{addrOf(e.Key.Value[:n]), addrOf(e.KeyEnd.Value[:n])}, true
+	return span{first: addrOf(e.Key.Value[:n]), last: addrOf(e.KeyEnd.Value[:n])}, true
 }

@@ -1,0 +1,117 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"plumb/nat"
+	"plumb/rtnl"
+
+	"golang.org/x/sys/unix"
+)
+
+// Somebody who flushes the ruleset takes plumb's table along. The links stand, and each says in its alias what the table held of
+// its container; so the table can be made anew from them, by anybody and by any number at once.
+
+// repairIfFlushed makes the table anew where it is not there and links say that it should be.
+func (h *Host) repairIfFlushed() error {
+	if _, err := h.nat.Table(nat.NFPROTO_INET, nat.TableName); !errors.Is(err, unix.ENOENT) {
+		return ignoreMissingNat(err)
+	}
+	_, err := h.Repair()
+	return err
+}
+
+// ignoreMissingNat leaves it to the attach to say that there is no nftables.
+func ignoreMissingNat(err error) error {
+	if errors.Is(err, nat.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// Repair puts back what table inet plumb should hold, and does not, of each container whose link stands: leases, networks, options, published
+// ports, and the record of what is to be put back of the host's forwarding. It returns the names of those that something was missing of.
+func (h *Host) Repair() (repaired []string, err error) {
+	links, err := h.hostEnds()
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i := range links {
+		id, ok := identityOf(&links[i])
+		if !ok || dying(&links[i]) {
+			continue
+		}
+		missing, err := h.repair(&links[i], &id)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("repair %s: %w", id.name, err))
+		} else if missing {
+			repaired = append(repaired, id.name)
+		}
+	}
+	return repaired, errors.Join(errs...)
+}
+
+// hostEnds lists the host's ends of all containers.
+func (h *Host) hostEnds() ([]rtnl.Link, error) {
+	links, err := h.rtnl.Links()
+	if err != nil {
+		return nil, fmt.Errorf("list the containers' links: %w", err)
+	}
+	ends := links[:0]
+	for _, l := range links {
+		if l.Group == LinkGroup {
+			ends = append(ends, l)
+		}
+	}
+	return ends, nil
+}
+
+// repair puts back what the table should hold of one link. It reports whether anything was missing.
+func (h *Host) repair(link *rtnl.Link, id *identity) (missing bool, err error) {
+	a := id.attachment(link)
+	held, err := h.nat.Holding(a.Link)
+	switch {
+	case err == nil && held.Comment.IfIndex == link.Index:
+		return false, nil
+	case err != nil && !errors.Is(err, unix.ENOENT):
+		return false, err
+	}
+	if held, err := h.standing(link); err != nil || !held {
+		return false, err // it is being taken down
+	}
+	_, err = h.nat.Attach(a)
+	var other *nat.HeldError
+	if errors.As(err, &other) && other.Holder.Comment.IfIndex == link.Index {
+		err = nil // somebody else was faster
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, h.nat.Record(id.changed...)
+}
+
+// standing says whether a host end has its addresses still: whoever takes it down takes them off first.
+func (h *Host) standing(link *rtnl.Link) (bool, error) {
+	addrs, err := h.gatewayAddrs(link)
+	return len(addrs) > 0, err
+}
+
+// attachment is what the table should hold of a link.
+func (id *identity) attachment(link *rtnl.Link) *nat.Attachment {
+	a := &nat.Attachment{
+		Link: link.Name, Comment: nat.Comment{Name: id.name, IfIndex: link.Index, Taken: id.taken}, Network: id.network,
+		Options: id.options, Publish: id.publish,
+	}
+	for _, p := range []struct {
+		of   *nat.Place
+		addr netip.Prefix
+	}{{&a.IPv4, id.addr}, {&a.IPv6, id.addr6}} {
+		if p.addr.IsValid() {
+			*p.of = nat.Place{Addr: p.addr.Addr(), Subnet: p.addr.Masked()}
+		}
+	}
+	return a
+}
