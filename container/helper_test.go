@@ -22,15 +22,16 @@ import (
 const helperEnv = "PLUMB_TEST_HELPER"
 
 var helpers = map[string]func() int{
-	"nothing":  func() int { return 0 },
-	"hello":    func() int { fmt.Println("hello"); return 0 },
-	"caps":     capabilities,
-	"move":     move,
-	"type":     typeOnTerminal,
-	"victim":   victim,
-	"chroot":   runInChroot,
-	"tty":      runOnTerminal,
-	"exercise": exercise,
+	"nothing":   func() int { return 0 },
+	"hello":     func() int { fmt.Println("hello"); return 0 },
+	"caps":      capabilities,
+	"move":      move,
+	"type":      typeOnTerminal,
+	"victim":    victim,
+	"chroot":    runInChroot,
+	"tty":       runOnTerminal,
+	"exercise":  exercise,
+	"attendant": attend,
 }
 
 // capabilities prints the effective ones in hexadecimal.

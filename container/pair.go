@@ -100,15 +100,16 @@ func (a *attacher) setUpHostEnd() error {
 		// in chain guard (CVE-2020-8558).
 		conf = append(conf, rtnl.Conf{ID: rtnl.ConfRouteLocalnet, Value: 1})
 	}
-	up := &rtnl.Link{
-		Index: a.HostIndex, Flags: unix.IFF_UP, Change: unix.IFF_UP, Alias: alias,
-		AF: &rtnl.LinkAF{Inet: &rtnl.LinkInet{Conf: conf}},
-	}
-	requests := []wire.Request{rtnl.SetLink(up, "set "+a.HostLink+" up, to forward, with its alias")}
-	requests = append(requests, a.gatewayRequests()...)
+	// In one message with IFF_UP the alias would be told as a change of a link that has no carrier yet, for which the kernel walks all of
+	// IPv6's routes (rt6_sync_up, net/ipv6/route.c).
+	requests := []wire.Request{rtnl.SetLink(&rtnl.Link{
+		Index: a.HostIndex, Alias: alias, AF: &rtnl.LinkAF{Inet: &rtnl.LinkInet{Conf: conf}},
+	}, "have "+a.HostLink+" forward, and say whose it is")}
 	for _, name := range further {
 		requests = append(requests, rtnl.AddAltName(a.HostIndex, name, "give "+a.HostLink+" a further name"))
 	}
+	requests = append(requests, rtnl.SetUp(a.HostIndex, "set "+a.HostLink+" up"))
+	requests = append(requests, a.gatewayRequests()...)
 	return first(a.host.rtnl.Do(requests...))
 }
 

@@ -197,7 +197,7 @@ func (w *town) waitGone() {
 			return
 		}
 		err = events.Events(ctx, func(rtnl.Event) error { return next })
-		if !errors.Is(err, next) {
+		if !errors.Is(err, next) && !errors.Is(err, unix.ENOBUFS) { // with a thousand links, some events are lost
 			w.t.Fatalf("links%s are left after %s: %v", left, waitTime, err)
 		}
 	}

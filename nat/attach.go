@@ -106,7 +106,8 @@ type attempt struct {
 	conn   *Conn
 	a      *Attachment
 	chosen Attachment
-	strict bool // the batch must carry the generation id: the kernel alone would not notice who comes in between
+	strict bool         // the batch must carry the generation id: the kernel alone would not notice who comes in between
+	full   []netip.Addr // the runs that were found full
 	made   bool
 }
 
@@ -126,9 +127,12 @@ func (t *attempt) run(try int) (again bool, err error) {
 	}
 	if !t.strict && try > tries/4 {
 		gen = 0 // a busy ruleset: NLM_F_EXCL alone has to do, and a subnet that goes meanwhile must come again
-		known = nil
+		known, t.full = nil, nil
 	}
 	p := a.plan(known)
+	for _, r := range markRequests(t.full) {
+		p.append(step{}, r)
+	}
 	requests := p.requests
 	if !standing {
 		requests = append(createRequests(), requests...)
@@ -141,13 +145,18 @@ func (t *attempt) run(try int) (again bool, err error) {
 	if errors.Is(err, ErrStale) {
 		return true, err
 	}
-	return t.conn.whyNot(err, len(requests)-len(p.requests), p)
+	again, err = t.conn.whyNot(err, len(requests)-len(p.requests), p)
+	var leased *LeasedError
+	if errors.As(err, &leased) && leased.Addr != given.IPv4.Addr && leased.Addr != given.IPv6.Addr {
+		return true, err // others have taken the one that was chosen
+	}
+	return again, err
 }
 
 // look chooses what is not given, and returns the subnets that the table knows.
 func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
 	a := t.a
-	t.strict = len(a.Publish) > 0
+	t.strict, t.full = len(a.Publish) > 0, nil
 	for _, p := range a.places() {
 		if standing {
 			is, err := t.conn.knows(p, a.Network)
@@ -161,31 +170,20 @@ func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
 		if p.Addr.IsValid() {
 			continue
 		}
-		if p.Addr, err = t.conn.lowest(p.Place, standing); err != nil {
-			return nil, err
+		if p.Addr = p.First; !standing {
+			continue
 		}
+		free, err := t.conn.lowestFree(p.First, p.Last)
+		if err != nil {
+			return nil, fmt.Errorf("look for a free address: %w", err)
+		}
+		if !free.addr.IsValid() {
+			return nil, &NoAddressError{p.First, p.Last}
+		}
+		p.Addr, t.full = free.addr, append(t.full, free.full...)
 	}
 	t.strict = t.strict || a.Network != "" && len(known) < len(a.places())
 	return known, t.conn.choosePorts(a)
-}
-
-// lowest is the lowest address of a place's range that is not leased.
-func (c *Conn) lowest(p *Place, standing bool) (netip.Addr, error) {
-	if !standing {
-		return p.First, nil
-	}
-	taken, err := c.taken(p.First)
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("look for a free address: %w", err)
-	}
-	addr := p.First
-	for taken.has(addr) {
-		addr = addr.Next()
-	}
-	if !addr.IsValid() || p.Last.Less(addr) {
-		return netip.Addr{}, &NoAddressError{p.First, p.Last}
-	}
-	return addr, nil
 }
 
 // isStanding reports whether plumb's table is there, as far as this Conn knows. It looks unless it has seen it: to ask takes 5 µs, a batch

@@ -112,8 +112,11 @@ type plan struct {
 
 func (p *plan) add(s step, set string, flags netlink.HeaderFlags, purpose string, elements ...Element) {
 	l := &ElementList{Header: inet, Table: TableName, Set: set, Elements: elements}
-	p.requests = append(p.requests, newSetElem.New(netlink.Create|flags, l, purpose))
-	p.steps = append(p.steps, s)
+	p.append(s, newSetElem.New(netlink.Create|flags, l, purpose))
+}
+
+func (p *plan) append(s step, r wire.Request) {
+	p.requests, p.steps = append(p.requests, r), append(p.steps, s)
 }
 
 // plan is what adds the attachment to the table. known are subnets that are in it already.

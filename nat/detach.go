@@ -31,7 +31,7 @@ func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 	for range staleTries {
 		// What is to be removed is looked up first: the less there is between the generation id and the batch, the better. It is
 		// written into the table once and for all, with the lease.
-		requests, err := c.releaseRequests(l)
+		requests, addrs, err := c.releaseRequests(l)
 		if err != nil {
 			return false, fmt.Errorf("give %s back: %w", l.Addr, err)
 		}
@@ -49,7 +49,11 @@ func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 		if !l.same(held) {
 			return false, nil
 		}
-		if err = c.BatchAt(gen, requests...); err == nil {
+		unmark, err := c.unmarkRequests(addrs) // after the generation id, as others mark at any time
+		if err != nil {
+			return false, fmt.Errorf("give %s back: %w", l.Addr, err)
+		}
+		if err = c.BatchAt(gen, append(requests, unmark...)...); err == nil {
 			return true, nil
 		}
 		if !errors.Is(err, ErrStale) && !errors.Is(err, unix.ENOENT) {
@@ -61,19 +65,17 @@ func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 
 // releaseRequests remove all of the attachment that a lease belongs to. What map link says of a link of that name may be of another
 // attachment by now; then the lease alone goes.
-func (c *Conn) releaseRequests(l *Lease) ([]wire.Request, error) {
+func (c *Conn) releaseRequests(l *Lease) ([]wire.Request, []netip.Addr, error) {
 	h, err := c.Holding(l.Link)
 	if errors.Is(err, unix.ENOENT) || err == nil && !h.Comment.same(l.Comment) {
-		return removals(nil, &Holding{Link: l.Link}, nil, l.Addr), nil
+		addrs := []netip.Addr{l.Addr}
+		return removals(nil, &Holding{Link: l.Link}, nil, addrs), addrs, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	published, err := c.portsTo(h)
-	if err != nil {
-		return nil, err
-	}
-	return removals(nil, h, published, h.addrs()...), nil
+	return removals(nil, h, published, h.addrs()), h.addrs(), err
 }
 
 // portsTo are the published ports that lead to a holder's addresses.
@@ -98,7 +100,7 @@ func (c *Conn) portsTo(h *Holding) ([]Published, error) {
 
 // removals adds to requests what removes a holder's elements, with its addresses and ports. One that has no addresses of its own in
 // h is an orphan, of which there is a lease only.
-func removals(requests []wire.Request, h *Holding, published []Published, addrs ...netip.Addr) []wire.Request {
+func removals(requests []wire.Request, h *Holding, published []Published, addrs []netip.Addr) []wire.Request {
 	del := func(set string, keys ...*Data) {
 		list := &ElementList{Header: inet, Table: TableName, Set: set}
 		for _, k := range keys {
@@ -202,6 +204,7 @@ func (c *Conn) releaseAll(leases []Lease) (requests []wire.Request, n int, err e
 	for _, p := range published {
 		portsOf[p.Target.Addr()] = append(portsOf[p.Target.Addr()], p)
 	}
+	var freed []netip.Addr
 	for i := range leases {
 		l := &leases[i]
 		if held := present[l.Addr]; held == nil || !l.same(held) {
@@ -219,9 +222,10 @@ func (c *Conn) releaseAll(leases []Lease) (requests []wire.Request, n int, err e
 		for _, a := range addrs {
 			to = append(to, portsOf[a]...)
 			delete(present, a)
-			n++
 		}
-		requests = removals(requests, h, to, addrs...)
+		freed = append(freed, addrs...)
+		requests = removals(requests, h, to, addrs)
 	}
-	return requests, n, nil
+	unmark, err := c.unmarkRequests(freed)
+	return append(unmark, requests...), len(freed), err
 }

@@ -1,6 +1,10 @@
 package nat
 
-import "plumb/rtnl/wire"
+import (
+	"net/netip"
+
+	"plumb/rtnl/wire"
+)
 
 // What the tests of package nat_test see of the inside. They are outside since plumb/test/lab, which seals them off, stands
 // on package container and that on this one.
@@ -10,6 +14,13 @@ func AttachRequests(a *Attachment) []wire.Request { return a.plan(nil).requests 
 func CreateRequests() []wire.Request { return createRequests() }
 
 func RemoveRequests() []wire.Request { return removeRequests() }
+
+func MarkRequests(full ...netip.Addr) []wire.Request { return markRequests(full) }
+
+func (c *Conn) LeasedOf(run []netip.Addr) (int, error) { return c.leasedOf(run) }
+
+// Marks are the marks of the family of addr.
+func (c *Conn) Marks(addr netip.Addr) ([]netip.Addr, error) { return c.marks(familyOf(addr)) }
 
 // A Body is one of this package's tables, as the tests see it.
 type Body struct {
@@ -51,6 +62,6 @@ func Bodies() []Body {
 		bodyOf("ct", &ctTable), bodyOf("fib", &fibTable), bodyOf("immediate", &immediateTable), bodyOf("limit", &limitTable),
 		bodyOf("log", &logTable), bodyOf("lookup", &lookupTable), bodyOf("masq", &masqTable), bodyOf("meta", &metaTable),
 		bodyOf("nat", &natTable), bodyOf("payload", &payloadTable), bodyOf("quota", &quotaTable), bodyOf("range", &rangeTable),
-		bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
+		bodyOf("keys", &leaseKeysTable), bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
 	}
 }

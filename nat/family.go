@@ -13,7 +13,7 @@ type ipFamily struct {
 	addrLen  uint32 // bytes
 	src, dst uint32 // offsets of the addresses in struct iphdr (linux/ip.h) or struct ipv6hdr (linux/ipv6.h)
 
-	lease, member, nets, within, publish, publishHost, forward string // names of sets and maps
+	lease, member, nets, within, publish, publishHost, forward, full string // names of sets and maps
 }
 
 // The sets and maps of both families: those of a host end's name.
@@ -28,12 +28,12 @@ var (
 	ipv4 = ipFamily{
 		proto: NFPROTO_IPV4, addrType: TypeIPv4Addr, addrLen: 4, src: 12, dst: 16,
 		lease: "lease4", member: "member4", nets: "nets4", within: "within4",
-		publish: "publish4", publishHost: "publish4h", forward: "forward4",
+		publish: "publish4", publishHost: "publish4h", forward: "forward4", full: "full4",
 	}
 	ipv6 = ipFamily{
 		proto: NFPROTO_IPV6, addrType: TypeIPv6Addr, addrLen: 16, src: 8, dst: 24,
 		lease: "lease6", member: "member6", nets: "nets6", within: "within6",
-		publish: "publish6", publishHost: "publish6h", forward: "forward6",
+		publish: "publish6", publishHost: "publish6h", forward: "forward6", full: "full6",
 	}
 )
 

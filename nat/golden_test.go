@@ -51,6 +51,7 @@ func messages(t testing.TB) []message {
 	for i, r := range AttachRequests(a) {
 		add("attach-"+strings.Fields(lines[i])[4], "nft "+lines[i], r)
 	}
+	add("mark-full", "nft add element inet plumb full4 { 10.0.0.2 }", MarkRequests(a.IPv4.Addr)...)
 	for i, line := range []string{"delete map inet plumb lease4", "delete map inet plumb lease6", "delete table inet plumb"} {
 		add(fmt.Sprintf("remove-%d", i), "nft "+line, RemoveRequests()[i])
 	}
@@ -78,6 +79,8 @@ func queries() []query {
 		{"get-table", "nft list table inet plumb", func(c *Conn) error { _, err := c.Table(NFPROTO_INET, TableName); return err }},
 		{"get-set", "nft list set inet plumb lease4", func(c *Conn) error { _, err := c.Set(NFPROTO_INET, TableName, "lease4"); return err }},
 		{"get-lease", "nft get element inet plumb lease4 { 10.0.0.2 }", func(c *Conn) error { _, err := c.Lease(web().IPv4.Addr); return err }},
+		{"get-free", "(no command: nft get element fails as a whole where one of 10.0.0.2, 10.0.0.3, ... is not there)", func(c *Conn) error { _, err := c.LeasedOf(firstRun()); return err }},
+		{"list-full", "nft list set inet plumb full4", func(c *Conn) error { _, err := c.Marks(web().IPv4.Addr); return err }},
 		{"list-leases", "nft list map inet plumb lease4", func(c *Conn) error { _, err := c.Leases(); return err }},
 		{"list-tables", "nft list tables", func(c *Conn) error { _, err := c.Tables(NFPROTO_UNSPEC); return err }},
 		{"list-chains", "nft list chains inet", func(c *Conn) error { _, err := c.Chains(NFPROTO_INET); return err }},

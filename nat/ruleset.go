@@ -99,6 +99,10 @@ func (f *ipFamily) sets() []Set {
 			Name: f.publishHost, Flags: NFT_SET_MAP, KeyType: ConcatType(f.addrType, TypeInetProto, TypeInetService), KeyLen: f.addrLen + 8,
 			DataType: target, DataLen: targetLen, UserData: setUserData(0, 0, "ports published on one address"),
 		},
+		{
+			Name: f.full, KeyType: f.addrType, KeyLen: f.addrLen,
+			UserData: setUserData(orderBig, 0, "from where on 16 addresses are all leased"),
+		},
 		linkSet(f.forward, "whose forwarding plumb has changed"),
 	}
 }

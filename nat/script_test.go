@@ -16,6 +16,7 @@ add set inet plumb nets4 { type ipv4_addr; flags interval; comment "the containe
 add set inet plumb within4 { type ipv4_addr . ipv4_addr; flags interval; comment "what a network is: from a subnet to itself"; }
 add map inet plumb publish4 { type inet_proto . inet_service : ipv4_addr . inet_service; comment "ports published on all addresses"; }
 add map inet plumb publish4h { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; comment "ports published on one address"; }
+add set inet plumb full4 { type ipv4_addr; comment "from where on 16 addresses are all leased"; }
 add set inet plumb forward4 { type ifname; comment "whose forwarding plumb has changed"; }
 add map inet plumb lease6 { type ipv6_addr : ifname; comment "who holds which address"; }
 add set inet plumb member6 { type ifname . ipv6_addr; comment "what a container may send from"; }
@@ -23,6 +24,7 @@ add set inet plumb nets6 { type ipv6_addr; flags interval; comment "the containe
 add set inet plumb within6 { type ipv6_addr . ipv6_addr; flags interval; comment "what a network is: from a subnet to itself"; }
 add map inet plumb publish6 { type inet_proto . inet_service : ipv6_addr . inet_service; comment "ports published on all addresses"; }
 add map inet plumb publish6h { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; comment "ports published on one address"; }
+add set inet plumb full6 { type ipv6_addr; comment "from where on 16 addresses are all leased"; }
 add set inet plumb forward6 { type ifname; comment "whose forwarding plumb has changed"; }
 add chain inet plumb guard { type filter hook prerouting priority raw; }
 add chain inet plumb prerouting { type nat hook prerouting priority dstnat; }

@@ -1,99 +1,227 @@
 package nat
 
 import (
-	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"plumb/rtnl/wire"
 )
 
-// To find the lowest free address all leases are read, of which only the keys matter. These tables decode nothing else: with a
-// thousand leases that is most of an attach.
+// To find the lowest free address without reading all leases, the sets full4 and full6 hold the first address of each run of
+// addresses that are all leased. The runs of a network begin at its first address and follow each other. Who finds a run
+// full that is not marked so, marks it in the batch of its own attach; who gives an address back removes the mark over it, in the
+// same batch. Both batches carry the generation id of before they looked: so a mark is never wrong, and needs no more trust than
+// the leases do. What is not marked is only slower.
+//
+// Marks are added and hardly ever removed by an attach, for to remove an element costs whoever closes a socket next an RCU
+// grace period: one pointer to the lowest address, moved with each attach, would cost that each time.
 
-// A leaseKey is one element of a lease map, as far as it matters here.
-type leaseKey struct{ key *keyAddr }
+// runLen is how many addresses a run has. An attach lists the marks, one for each runLen leases at most, and looks up the
+// addresses of one run, half of them on average.
+const runLen = 16
 
-type keyAddr struct{ addr netip.Addr }
+// A leaseKey is an element of a set of addresses, of which only the key matters here.
+type leaseKey struct{ Key *keyAddr }
+
+type keyAddr struct{ Addr netip.Addr }
 
 type leaseKeys struct {
 	Header
-	elements []leaseKey
+	Table, Set string
+	Elements   []leaseKey
 }
 
 var keyAddrTable = wire.Table[*keyAddr]{
-	wire.IP(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(k *keyAddr) *netip.Addr { return &k.addr }),
+	wire.IP(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(k *keyAddr) *netip.Addr { return &k.Addr }),
 }
 
 var leaseKeyTable = wire.Table[*leaseKey]{
-	wire.Nest(unix.NFTA_SET_ELEM_KEY, "NFTA_SET_ELEM_KEY", func(k *leaseKey) **keyAddr { return &k.key }, &keyAddrTable),
+	wire.Nest(unix.NFTA_SET_ELEM_KEY, "NFTA_SET_ELEM_KEY", func(k *leaseKey) **keyAddr { return &k.Key }, &keyAddrTable),
 }
 
 var leaseKeysTable = wire.Join(
 	headerRows(func(l *leaseKeys) *Header { return &l.Header }),
 	wire.Table[*leaseKeys]{
+		wire.String(unix.NFTA_SET_ELEM_LIST_TABLE, "NFTA_SET_ELEM_LIST_TABLE", func(l *leaseKeys) *string { return &l.Table }),
+		wire.String(unix.NFTA_SET_ELEM_LIST_SET, "NFTA_SET_ELEM_LIST_SET", func(l *leaseKeys) *string { return &l.Set }),
 		wire.List(unix.NFTA_SET_ELEM_LIST_ELEMENTS, "NFTA_SET_ELEM_LIST_ELEMENTS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
-			func(l *leaseKeys) *[]leaseKey { return &l.elements }, &leaseKeyTable),
+			func(l *leaseKeys) *[]leaseKey { return &l.Elements }, &leaseKeyTable),
 	},
 )
 
-var newLeaseKeys = wire.Message[leaseKeys]{Type: newSetElem.Type, Name: newSetElem.Name, Body: &leaseKeysTable}
+var (
+	newLeaseKeys = wire.Message[leaseKeys]{Type: newSetElem.Type, Name: newSetElem.Name, Body: &leaseKeysTable}
+	getLeaseKeys = wire.Message[leaseKeys]{Type: getSetElem.Type, Name: getSetElem.Name, Body: &leaseKeysTable}
+)
 
-// A takenSet says which addresses are leased. With n leases the lowest free one is among the first n+1, and only those are
-// told apart.
-type takenSet struct {
-	first netip.Addr
-	taken []bool
+// A free is the lowest free address, and what was learnt on the way to it.
+type free struct {
+	addr netip.Addr   // not valid where there is none
+	full []netip.Addr // the first addresses of runs that are full, and are to be marked
 }
 
-// taken returns the leased addresses from first on; none where plumb's table is not there.
-func (c *Conn) taken(first netip.Addr) (takenSet, error) {
-	l := &ElementList{Header: inet, Table: TableName, Set: familyOf(first).lease}
-	lists, err := dump(c, getSetElem.New(0, l, "list the leased addresses"), &newLeaseKeys)
-	c.standing.Store(err == nil)
-	if errors.Is(err, unix.ENOENT) {
-		return takenSet{first: first}, nil
+// lowestFree finds the lowest address from first to last that is not leased.
+func (c *Conn) lowestFree(first, last netip.Addr) (free, error) {
+	marks, err := c.marks(familyOf(first))
+	marked := err == nil
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return free{}, err
 	}
+	f, err := c.search(first, last, marks)
+	if err == nil && !f.addr.IsValid() && len(marks) > 0 {
+		f, err = c.search(first, last, nil) // somebody may have removed a lease by hand, and not its mark
+	}
+	if !marked {
+		f.full = nil // no table yet, or one that has no such set
+	}
+	return f, err
+}
+
+// search is lowestFree, with the marks, in order, of the runs that need no look.
+func (c *Conn) search(first, last netip.Addr, marks []netip.Addr) (free, error) {
+	var f free
+	for at := first; at.IsValid() && !last.Less(at); at = plus(at, runLen) {
+		for len(marks) > 0 && marks[0].Less(at) {
+			marks = marks[1:]
+		}
+		if len(marks) > 0 && marks[0] == at {
+			continue
+		}
+		run := make([]netip.Addr, 0, runLen)
+		for a := at; len(run) < runLen && a.IsValid() && !last.Less(a); a = a.Next() {
+			run = append(run, a)
+		}
+		n, err := c.leasedOf(run)
+		if err != nil {
+			return f, err
+		}
+		if n < len(run) {
+			f.addr = run[n]
+			return f, nil
+		}
+		if len(run) == runLen {
+			f.full = append(f.full, at)
+		}
+	}
+	return f, nil
+}
+
+// leasedOf is how many of the addresses are leased, up to the first that is not: the kernel looks for one key after the
+// other and stops at one that is not there (nf_tables_getsetelem, net/netfilter/nf_tables_api.c). A few are asked for first, since
+// with few leases the first is free.
+func (c *Conn) leasedOf(run []netip.Addr) (int, error) {
+	const few = 4
 	n := 0
-	for i := range lists {
-		n += len(lists[i].elements)
+	for _, part := range [][]netip.Addr{run[:min(few, len(run))], run[min(few, len(run)):]} {
+		if len(part) == 0 {
+			break
+		}
+		l := &leaseKeys{Header: inet, Table: TableName, Set: familyOf(part[0]).lease, Elements: make([]leaseKey, len(part))}
+		keys := make([]keyAddr, len(part))
+		for i, a := range part {
+			keys[i].Addr = a
+			l.Elements[i].Key = &keys[i]
+		}
+		found, err := wire.Count(c.wire, getLeaseKeys.New(0, l, "see whether "+part[0].String()+" is free, or which after it"), &newLeaseKeys)
+		n += found
+		if errors.Is(err, unix.ENOENT) && found < len(part) {
+			return n, nil
+		}
+		if err != nil {
+			return n, c.explain(err)
+		}
 	}
-	t := takenSet{first, make([]bool, n)}
+	return n, nil
+}
+
+// marks are the first addresses of the runs that are marked full, in order. The error is unix.ENOENT where there is no such set.
+func (c *Conn) marks(f *ipFamily) ([]netip.Addr, error) {
+	l := &leaseKeys{Header: inet, Table: TableName, Set: f.full}
+	lists, err := dump(c, getLeaseKeys.New(0, l, "list where no address is free"), &newLeaseKeys)
+	c.standing.Store(err == nil)
+	if err != nil {
+		return nil, err
+	}
+	var marks []netip.Addr
 	for i := range lists {
-		for _, e := range lists[i].elements {
-			if e.key == nil {
-				continue
-			}
-			if at, ok := t.at(e.key.addr); ok {
-				t.taken[at] = true
+		for _, e := range lists[i].Elements {
+			if e.Key != nil && e.Key.Addr.IsValid() {
+				marks = append(marks, e.Key.Addr)
 			}
 		}
 	}
-	return t, err
+	slices.SortFunc(marks, netip.Addr.Compare)
+	return marks, nil
 }
 
-func (t *takenSet) has(a netip.Addr) bool {
-	at, ok := t.at(a)
-	return ok && t.taken[at]
-}
-
-// at is where an address is in t.taken.
-func (t *takenSet) at(a netip.Addr) (int, bool) {
-	if !a.IsValid() || a.BitLen() != t.first.BitLen() || a.Less(t.first) {
-		return 0, false
+// markRequests mark runs as full.
+func markRequests(full []netip.Addr) []wire.Request {
+	var requests []wire.Request
+	for _, a := range full {
+		l := &ElementList{Header: inet, Table: TableName, Set: familyOf(a).full, Elements: []Element{{Key: &Data{Value: a.AsSlice()}}}}
+		r := NewElements(l, 0)
+		r.Purpose = fmt.Sprintf("note that the %d addresses from %s on are taken", runLen, a)
+		requests = append(requests, r)
 	}
-	high, low := halves(a)
-	firstHigh, firstLow := halves(t.first)
-	if n := low - firstLow; (high == firstHigh || high == firstHigh+1 && low < firstLow) && n < uint64(len(t.taken)) {
-		return int(n), true
-	}
-	return 0, false
+	return requests
 }
 
-// halves are the 128 bits of an address.
-func halves(a netip.Addr) (high, low uint64) {
-	b := a.As16()
-	return binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+// unmarkRequests remove the marks of runs that any of the addresses is in.
+func (c *Conn) unmarkRequests(addrs []netip.Addr) ([]wire.Request, error) {
+	slices.SortFunc(addrs, netip.Addr.Compare) // IPv4 comes first
+	var requests []wire.Request
+	for _, f := range []*ipFamily{&ipv4, &ipv6} {
+		n, _ := slices.BinarySearchFunc(addrs, 0, func(a netip.Addr, _ int) int {
+			if familyOf(a) == f {
+				return -1
+			}
+			return 1
+		})
+		of, err := c.unmarkIn(f, addrs[:n])
+		if err != nil {
+			return nil, err
+		}
+		requests, addrs = append(requests, of...), addrs[n:]
+	}
+	return requests, nil
+}
+
+// unmarkIn is the same for sorted addresses of one family.
+func (c *Conn) unmarkIn(f *ipFamily, addrs []netip.Addr) ([]wire.Request, error) {
+	if len(addrs) == 0 {
+		return nil, nil
+	}
+	marks, err := c.marks(f)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, nil
+	}
+	var requests []wire.Request
+	for _, m := range marks {
+		end := plus(m, runLen)
+		i, _ := slices.BinarySearchFunc(addrs, m, netip.Addr.Compare) // the first that is not before the run
+		if i == len(addrs) || end.IsValid() && !addrs[i].Less(end) {
+			continue
+		}
+		l := &ElementList{Header: inet, Table: TableName, Set: f.full, Elements: []Element{{Key: &Data{Value: m.AsSlice()}}}}
+		requests = append(requests, delSetElem.New(0, l, "note that an address from "+m.String()+" on is free"))
+	}
+	return requests, err
+}
+
+// plus is the address n after a, or none where the family has no more.
+func plus(a netip.Addr, n int) netip.Addr {
+	b := a.AsSlice()
+	for i := len(b) - 1; i >= 0 && n > 0; i-- {
+		n += int(b[i])
+		b[i] = byte(n)
+		n >>= 8
+	}
+	if n > 0 {
+		return netip.Addr{}
+	}
+	return addrOf(b)
 }

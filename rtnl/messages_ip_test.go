@@ -1,6 +1,7 @@
 package rtnl_test
 
 import (
+	"errors"
 	"net/netip"
 
 	"plumb/rtnl"
@@ -137,6 +138,16 @@ func routeMessages() []message {
 			name: "route-delete", command: "ip route del default via 10.0.0.1 dev eth0 proto static", before: append(inside, "route-onlink", "route-default"), inside: true,
 			run: do(func(s string) wire.Request { return rtnl.DelRoute(rtnl.Via(eth0, rtnl.Default(gateway), gateway), s) }),
 			ip:  "route", gone: "default",
+		},
+		{
+			name: "route-get", command: "ip route get 10.0.0.2 fibmatch", before: []string{"link-pair", "addr-peer"},
+			run: func(c *rtnl.Conn, _ *world) error {
+				r, err := c.RouteTo(address)
+				if err == nil && (r.Out != hostEnd || r.Destination() != prefix("10.0.0.2/32") || r.Protocol != unix.RTPROT_KERNEL) {
+					err = errors.New("another route: " + r.Destination().String())
+				}
+				return err
+			},
 		},
 		{name: "route-list", command: "ip -4 route show table all", run: func(c *rtnl.Conn, _ *world) error { _, err := c.Routes(rtnl.IPv4); return err }},
 	}

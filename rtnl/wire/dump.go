@@ -83,7 +83,7 @@ func (c *Conn) dump(r Request, want *Info, begin func(), each func(body []byte) 
 }
 
 // query sends r and calls each with the body of every message of the type wanted that answers it, up to the end of the
-// dump or the one answer.
+// dump, the acknowledgement that r asks for, or the one answer.
 func (c *Conn) query(r Request, want *Info, each func(body []byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +91,7 @@ func (c *Conn) query(r Request, want *Info, each func(body []byte) error) error 
 	if err := c.send(requests); err != nil {
 		return err
 	}
-	a := answer{want: want, each: each, dump: r.Flags&netlink.Dump == netlink.Dump}
+	a := answer{want: want, each: each, many: r.Flags&netlink.Dump == netlink.Dump || r.asks()}
 	for !a.ended {
 		b, err := c.receive(false)
 		if errors.Is(err, unix.EAGAIN) {
@@ -116,7 +116,7 @@ func (c *Conn) query(r Request, want *Info, each func(body []byte) error) error 
 type answer struct {
 	want  *Info
 	each  func(body []byte) error
-	dump  bool
+	many  bool   // more than one message, and then an end
 	err   *Error // the first
 	ended bool
 }
@@ -143,7 +143,7 @@ func (a *answer) add(c *Conn, r *Request, h netlink.Header, whole, body []byte) 
 	}
 	if h.Type != netlink.Error && h.Type != netlink.Done {
 		c.traceAnswer(whole, r, nil)
-		a.ended = !a.dump
+		a.ended = !a.many
 		if uint16(h.Type) == a.want.Type && a.err == nil {
 			if err := a.each(body); err != nil {
 				a.fail(r.failed(0, c.seq, fmt.Errorf("decode %s: %w", a.want.Name, err)))

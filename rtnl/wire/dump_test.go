@@ -130,3 +130,35 @@ func TestGet(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		answer func(s received) []any
+		want   int
+		is     error
+	}{
+		{name: "all", want: 3, answer: func(s received) []any {
+			return []any{named(s.Sequence, "a"), join(named(s.Sequence, "b"), named(s.Sequence, "c")), ack(s, 0, nil)}
+		}},
+		{name: "some", want: 1, is: unix.ENOENT, answer: func(s received) []any {
+			return []any{named(s.Sequence, "a"), ack(s, unix.ENOENT, nil)}
+		}},
+		{name: "none", is: unix.ENOENT, answer: func(s received) []any { return []any{ack(s, unix.ENOENT, nil)} }},
+		{name: "without an end", want: 1, is: ErrNoAnswer, answer: func(s received) []any { return []any{named(s.Sequence, "a")} }},
+		{name: "overrun", is: unix.ENOBUFS, answer: func(received) []any { return []any{unix.ENOBUFS} }},
+	}
+	for _, test := range tests {
+		c, f := dialFake(t, func(s []received) []any {
+			if s[0].Flags&netlink.Acknowledge == 0 {
+				t.Errorf("%s: the end is not asked for", test.name)
+			}
+			return test.answer(s[0])
+		})
+		n, err := Count(c, list(), newThing)
+		if n != test.want || !errors.Is(err, test.is) || len(f.queue) > 0 {
+			t.Errorf("%s: got %d, %v, and %d datagrams are left over; want %d, %v", test.name, n, err, len(f.queue), test.want, test.is)
+		}
+	}
+}
