@@ -252,6 +252,10 @@ func (n *Network) options() nat.Options {
 	return o
 }
 
+func optionsOf(o nat.Options) (internal, isolate, noHost bool) {
+	return o&nat.Internal != 0, o&nat.Isolate != 0, o&nat.NoHost != 0
+}
+
 // gatewayOf is the address that the host has in a subnet: its first.
 func gatewayOf(subnet netip.Prefix) netip.Addr { return subnet.Addr().Next() }
 

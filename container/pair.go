@@ -236,6 +236,16 @@ var errGone = errors.New("gone")
 
 // waitGone waits until a link is gone, or dying, but not longer than most.
 func (h *Host) waitGone(ctx context.Context, index uint32, most time.Duration) (gone bool, err error) {
+	return h.waitLink(ctx, index, most, func(l *rtnl.Link) bool { return l == nil || dying(l) })
+}
+
+// waitNamed waits whether whoever made a link goes on to give it an alias, or it goes.
+func (h *Host) waitNamed(index uint32) (done bool, err error) {
+	return h.waitLink(context.Background(), index, nameWait, func(l *rtnl.Link) bool { return l == nil || l.Alias != "" })
+}
+
+// waitLink waits until a link is as it should be, but not longer than most. One that has gone is nil.
+func (h *Host) waitLink(ctx context.Context, index uint32, most time.Duration, done func(*rtnl.Link) bool) (is bool, err error) {
 	events, err := netns.Open(h.ns, func() (*rtnl.Conn, error) { return rtnl.Dial(h.config("host", unix.NETLINK_ROUTE)) })
 	if err != nil {
 		return false, err
@@ -244,18 +254,27 @@ func (h *Host) waitGone(ctx context.Context, index uint32, most time.Duration) (
 	if err := events.Subscribe(rtnl.GroupLink); err != nil {
 		return false, err
 	}
-	// What has gone before the subscription makes no event.
+	// What has happened before the subscription makes no event.
 	link, err := h.rtnl.LinkByIndex(index)
-	if errors.Is(err, unix.ENODEV) || err == nil && dying(link) {
-		return true, nil
+	if err := ignore(unix.ENODEV, err); err != nil {
+		return false, err
 	}
 	if err != nil {
-		return false, err
+		link = nil
+	}
+	if done(link) {
+		return true, nil
 	}
 	wait, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	err = events.Events(wait, func(e rtnl.Event) error {
-		if e.Link != nil && e.Link.Index == index && (e.Deleted || dying(e.Link)) {
+		if e.Link == nil || e.Link.Index != index {
+			return nil
+		}
+		if e.Deleted {
+			e.Link = nil
+		}
+		if done(e.Link) {
 			return errGone
 		}
 		return nil

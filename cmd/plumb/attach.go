@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 
 	"plumb/container"
@@ -17,6 +18,8 @@ func attachCommand() command {
 	c.run = func(args []string) error {
 		var n networkFlags
 		f := newFlags(c)
+		asJSON := f.Bool("json", false, "print JSON")
+		f.StringVar(&n.network.Hostname, "hostname", "", "host `NAME` by which other containers find it, beside its name")
 		pid := f.Int("pid", 0, "`PID` of a process in the namespace")
 		path := f.String("netns", "", "`PATH` of the namespace, such as /run/netns/web")
 		n.register(f)
@@ -36,10 +39,39 @@ func attachCommand() command {
 		if err != nil {
 			return &onError{n.network.Name, err}
 		}
-		fmt.Printf("%s %s %s via %s (%s)\n", a.Name, a.Interface, a.Addr, a.Gateway, a.HostLink)
+		if *asJSON {
+			fmt.Println(attachmentJSON(a))
+			return nil
+		}
+		printAttachment(a)
 		return nil
 	}
 	return c
+}
+
+// printAttachment prints a line for each family, and one for each published port.
+func printAttachment(a *container.Attachment) {
+	for _, family := range []struct {
+		addr    netip.Prefix
+		gateway netip.Addr
+	}{{a.Addr, a.Gateway}, {a.Addr6, a.Gateway6}} {
+		if family.addr.IsValid() {
+			fmt.Printf("%s %s %s via %s (%s)\n", a.Name, a.Interface, family.addr, family.gateway, a.HostLink)
+		}
+	}
+	for i := range a.Publish {
+		fmt.Printf("%s publishes %s\n", a.Name, &a.Publish[i])
+	}
+}
+
+// attachmentJSON is an attachment as an object.
+func attachmentJSON(a *container.Attachment) jsonText {
+	return jsonObject(
+		"name", jsonString(a.Name), "link", jsonString(a.HostLink), "index", jsonNumber(a.HostIndex), "interface", jsonString(a.Interface),
+		"network", jsonString(a.Network), "address", jsonPrefix(a.Addr), "gateway", jsonAddr(a.Gateway),
+		"address6", jsonPrefix(a.Addr6), "gateway6", jsonAddr(a.Gateway6), "mtu", jsonNumber(a.MTU), "mac", jsonString(a.MAC.String()),
+		"ports", jsonPorts(a.Publish),
+	)
 }
 
 // attach gives the namespace of a process, or at a path, its network.

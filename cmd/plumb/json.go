@@ -1,9 +1,13 @@
 package main
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"plumb/container"
+	"plumb/nat"
 )
 
 // What --json prints is written by these few functions: encoding/json would make the binary a tenth larger, and all that
@@ -14,6 +18,44 @@ type jsonText string
 
 func jsonNumber[N ~int | ~uint32 | ~uint64](n N) jsonText {
 	return jsonText(strconv.FormatInt(int64(n), 10))
+}
+
+func jsonBool(b bool) jsonText { return jsonText(strconv.FormatBool(b)) }
+
+// jsonPrefix and jsonAddr are null where there is none.
+func jsonPrefix(p netip.Prefix) jsonText {
+	if !p.IsValid() {
+		return "null"
+	}
+	return jsonString(p.String())
+}
+
+func jsonAddr(a netip.Addr) jsonText {
+	if !a.IsValid() {
+		return "null"
+	}
+	return jsonString(a.String())
+}
+
+// jsonPorts are published ports. A host address of null means all.
+func jsonPorts(ports []container.Publish) jsonText {
+	var list []jsonText
+	for i := range ports {
+		p := &ports[i]
+		list = append(list, jsonObject(
+			"protocol", jsonString(nat.ProtoName(p.Proto)), "host", jsonAddr(p.Host), "hostPort", jsonNumber(int(p.HostPort)),
+			"port", jsonNumber(int(p.Port)), "count", jsonNumber(int(p.Count)),
+		))
+	}
+	return jsonList(list)
+}
+
+func jsonStrings(list []string) jsonText {
+	var values []jsonText
+	for _, s := range list {
+		values = append(values, jsonString(s))
+	}
+	return jsonList(values)
 }
 
 // jsonString quotes s. Bytes that are not UTF-8 become U+FFFD.

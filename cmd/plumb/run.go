@@ -73,6 +73,7 @@ func (r *runOptions) run() error {
 	if r.network.Name == "" {
 		r.network.Name = fmt.Sprintf("c-%08x", rand.Uint32())
 	}
+	r.network.Hostname = r.spec.Process.Hostname
 	r.spec.Network = r.network
 	status, err := r.openAndRun()
 	var start *container.StartError

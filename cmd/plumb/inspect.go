@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"plumb/container"
+)
+
+func inspectCommand() command {
+	c := command{name: "inspect", args: "NAME... [options]", summary: "tell all about a container, as the kernel has it"}
+	c.run = func(args []string) error {
+		var n networkFlags
+		f := newFlags(c)
+		asJSON := f.Bool("json", false, "print JSON")
+		n.registerTrace(f)
+		names, err := f.parseAnywhere(args)
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			return usagef("give the NAME of a container: plumb ls lists them")
+		}
+		list, err := n.list("")
+		if err != nil {
+			return err
+		}
+		var found []container.Listed
+		for _, name := range names {
+			one, err := container.Named(list, name)
+			if err != nil {
+				return &onError{name, err}
+			}
+			found = append(found, *one)
+		}
+		if *asJSON {
+			fmt.Println(jsonList(containersJSON(found)))
+			return nil
+		}
+		for i := range found {
+			if i > 0 {
+				fmt.Println()
+			}
+			printColumns(os.Stdout, inspectRows(&found[i]))
+		}
+		return nil
+	}
+	return c
+}
+
+// inspectRows are all that there is to tell of a container.
+func inspectRows(c *container.Listed) [][]string {
+	var rows [][]string
+	add := func(key, value string) {
+		if value != "" {
+			rows = append(rows, []string{key, value})
+		}
+	}
+	add("name", c.Name)
+	add("hostname", c.Hostname)
+	add("state", string(c.State))
+	var pids []string
+	for _, pid := range c.PIDs {
+		pids = append(pids, strconv.Itoa(pid))
+	}
+	add("processes", strings.Join(pids, " "))
+	if c.NetNS != 0 {
+		add("namespace", fmt.Sprintf("net:[%d]", c.NetNS))
+	}
+	add("network", c.Network)
+	add("link", fmt.Sprintf("%s (%d), the container's end is %s", c.HostLink, c.HostIndex, c.Interface))
+	if c.Addr.IsValid() {
+		add("address", fmt.Sprintf("%s via %s", c.Addr, c.Gateway))
+	}
+	if c.Addr6.IsValid() {
+		add("address", fmt.Sprintf("%s via %s", c.Addr6, c.Gateway6))
+	}
+	add("mtu", fmt.Sprint(c.MTU))
+	var options []string
+	for _, o := range []struct {
+		on   bool
+		name string
+	}{{c.Internal, "internal"}, {c.Isolate, "isolate"}, {c.NoHost, "no-host"}} {
+		if o.on {
+			options = append(options, o.name)
+		}
+	}
+	add("options", strings.Join(options, " "))
+	add("rate in", c.RateIn)
+	add("rate out", c.RateOut)
+	for i := range c.Publish {
+		add("publishes", c.Publish[i].String())
+	}
+	add("age", ageText(c.Age))
+	add("received", fmt.Sprintf("%s, %d packets", bytesText(c.RxBytes), c.RxPackets))
+	add("sent", fmt.Sprintf("%s, %d packets", bytesText(c.TxBytes), c.TxPackets))
+	return rows
+}
