@@ -18,12 +18,13 @@ import (
 )
 
 // The command above each golden file does the same as the message: the one is run in a pair of fresh namespaces, the other
-// is sent in another pair, and then ip sees no difference between them. Of a message that only asks, it is only shown that
+// is sent in another pair, and then ip and tc see no difference between them. Of a message that only asks, it is only shown that
 // the command can be run. Two are not run: link-get-index, for ip asks by name, and addr-label by an old ip.
 func TestCaptions(t *testing.T) {
 	t.Parallel()
 	lab.NeedTool(t, "ip")
 	lab.NeedTool(t, "sysctl")
+	lab.NeedTool(t, "tc")
 	all := messages()
 	byName := make(map[string]message, len(all))
 	for _, m := range all {
@@ -91,7 +92,7 @@ func (w *world) execute(t *testing.T, m message) (string, error) {
 	return string(out), err
 }
 
-// objects are what ip shows of both namespaces, without what comes in its own time, after a carrier or a timer.
+// objects are what ip and tc show of both namespaces, without what comes in its own time, after a carrier or a timer.
 func (w *world) objects(t *testing.T) map[string]any {
 	t.Helper()
 	all := make(map[string]any)
@@ -100,31 +101,32 @@ func (w *world) objects(t *testing.T) map[string]any {
 			"-d link", "-4 addr", "-6 addr", "-d -4 route show table all", "-d -6 route show table all", "neigh",
 			"-d -4 rule", "-d -6 rule", "-4 netconf",
 		} {
-			all[name+": ip "+what] = settled(showJSON(t, ns, what))
+			all[name+": ip "+what] = settled(showJSON(t, ns, "ip", "-N -j "+what))
 		}
+		all[name+": tc qdisc"] = showJSON(t, ns, "tc", "-j qdisc show")
 	}
 	return all
 }
 
-func showJSON(t *testing.T, ns *netns.NS, what string) any {
+func showJSON(t *testing.T, ns *netns.NS, program, what string) any {
 	t.Helper()
 	var out []byte
 	err := ns.Do(func() (err error) {
-		out, err = exec.Command("ip", append([]string{"-N", "-j"}, strings.Fields(what)...)...).Output()
+		out, err = exec.Command(program, strings.Fields(what)...).Output()
 		return err
 	})
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		err = fmt.Errorf("%w: %s", err, exit.Stderr)
 	}
 	if err != nil {
-		t.Fatalf("ip %s: %v", what, err)
+		t.Fatalf("%s %s: %v", program, what, err)
 	}
 	var v any
 	if len(out) == 0 { // some lists are nothing at all if they are empty
 		return v
 	}
 	if err := json.Unmarshal(out, &v); err != nil {
-		t.Fatalf("ip %s: %v: %s", what, err, out)
+		t.Fatalf("%s %s: %v: %s", program, what, err, out)
 	}
 	return v
 }

@@ -33,5 +33,6 @@ func lookup(typ uint16) *wire.Info {
 		newNeigh.Info(), delNeigh.Info(), getNeigh.Info(),
 		newRule.Info(), delRule.Info(), getRule.Info(),
 		newNetconf.Info(), getNetconf.Info(),
+		newQdisc.Info(), delQdisc.Info(), getQdisc.Info(),
 	)
 }

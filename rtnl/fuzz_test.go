@@ -46,6 +46,8 @@ func FuzzRoute(f *testing.F)   { fuzzTable(f, &routeTable) }
 func FuzzNeigh(f *testing.F)   { fuzzTable(f, &neighTable) }
 func FuzzRule(f *testing.F)    { fuzzTable(f, &ruleTable) }
 func FuzzNetconf(f *testing.F) { fuzzTable(f, &netconfTable) }
+func FuzzQdisc(f *testing.F)   { fuzzTable(f, &qdiscTable) }
+func FuzzTBF(f *testing.F)     { fuzzTable(f, &tbfTable) }
 
 // FuzzEvent wants of any notification that it is one object, or an error.
 func FuzzEvent(f *testing.F) {

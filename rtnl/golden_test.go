@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // messages are all that rtnl can send.
 func messages() []message {
-	return slices.Concat(linkMessages(), addrMessages(), routeMessages(), neighMessages(), ruleMessages())
+	return slices.Concat(linkMessages(), addrMessages(), routeMessages(), neighMessages(), ruleMessages(), qdiscMessages())
 }
 
 // The bytes of each message are those in testdata, which are a little-endian host's. On a big-endian host the numbers'

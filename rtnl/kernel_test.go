@@ -170,7 +170,8 @@ func TestNothingWithoutName(t *testing.T) {
 	for _, m := range messages() {
 		switch m.name {
 		case "link-pair", "link-altname", "link-bridge", "addr-peer", "addr-nodad", "addr-peer6", "addr-noprefixroute",
-			"link-up", "route-onlink", "route-default", "route-metrics", "neigh-permanent", "rule-from", "rule-everything":
+			"link-up", "route-onlink", "route-default", "route-metrics", "neigh-permanent", "rule-from", "rule-everything",
+			"qdisc-tbf", "qdisc-tbf-inside":
 			w.send(t, m)
 		}
 	}
@@ -184,7 +185,8 @@ func TestNothingWithoutName(t *testing.T) {
 		_, err5 := c.Neighs(0)
 		_, err6 := c.Rules(0)
 		_, err7 := c.Forwards(rtnl.IPv6)
-		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+		_, err8 := c.Qdiscs(0)
+		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil {
 			t.Error(err)
 		}
 		if names.seen < 100 {

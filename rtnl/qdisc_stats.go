@@ -1,0 +1,70 @@
+package rtnl
+
+import "plumb/rtnl/wire"
+
+// TCA_STATS2 holds what a qdisc has counted since it was made: the attributes TCA_STATS_*, linux/gen_stats.h.
+
+// QdiscStats is TCA_STATS2.
+type QdiscStats struct {
+	Sent    *QdiscSent
+	Queue   *QdiscQueue
+	Packets uint64 // sent, in 64 bits; the kernel tells it once 32 are not enough
+	Rest    []wire.Attr
+}
+
+var qdiscStatsTable = wire.Table[*QdiscStats]{
+	wire.Struct(tcaStatsBasic, "TCA_STATS_BASIC", func(s *QdiscStats) **QdiscSent { return &s.Sent }, &qdiscSentTable),
+	wire.Struct(tcaStatsQueue, "TCA_STATS_QUEUE", func(s *QdiscStats) **QdiscQueue { return &s.Queue }, &qdiscQueueTable),
+	wire.U64(tcaStatsPkt64, "TCA_STATS_PKT64", func(s *QdiscStats) *uint64 { return &s.Packets }),
+	wire.Unknown(func(s *QdiscStats) *[]wire.Attr { return &s.Rest }, qdiscStatsKnown...),
+}
+
+// Attributes of linux/gen_stats.h, which golang.org/x/sys does not have.
+const (
+	tcaStatsBasic     = 1
+	tcaStatsRateEst   = 2
+	tcaStatsQueue     = 3
+	tcaStatsApp       = 4
+	tcaStatsRateEst64 = 5
+	tcaStatsPad       = 6
+	tcaStatsBasicHW   = 7
+	tcaStatsPkt64     = 8
+)
+
+// qdiscStatsKnown are those that have no field.
+var qdiscStatsKnown = []wire.Known{
+	{Type: tcaStatsRateEst, Name: "TCA_STATS_RATE_EST"},
+	{Type: tcaStatsApp, Name: "TCA_STATS_APP"}, // what only the kind counts
+	{Type: tcaStatsRateEst64, Name: "TCA_STATS_RATE_EST64"},
+	{Type: tcaStatsPad, Name: "TCA_STATS_PAD"},
+	{Type: tcaStatsBasicHW, Name: "TCA_STATS_BASIC_HW"},
+}
+
+// QdiscSent is struct gnet_stats_basic: what has been sent. Bytes are those of frames, and of a packet that is
+// segmented later, those of all its frames (qdisc_pkt_len_init, net/core/dev.c).
+type QdiscSent struct {
+	Bytes   uint64
+	Packets uint32
+}
+
+var qdiscSentTable = wire.Table[*QdiscSent]{
+	wire.Field("bytes", func(s *QdiscSent) *uint64 { return &s.Bytes }),
+	wire.Field("packets", func(s *QdiscSent) *uint32 { return &s.Packets }),
+}
+
+// QdiscQueue is struct gnet_stats_queue.
+type QdiscQueue struct {
+	Len        uint32 // packets that wait
+	Backlog    uint32 // bytes that wait
+	Drops      uint32
+	Requeues   uint32
+	Overlimits uint32 // how often a packet had to wait for its turn
+}
+
+var qdiscQueueTable = wire.Table[*QdiscQueue]{
+	wire.Field("qlen", func(q *QdiscQueue) *uint32 { return &q.Len }),
+	wire.Field("backlog", func(q *QdiscQueue) *uint32 { return &q.Backlog }),
+	wire.Field("drops", func(q *QdiscQueue) *uint32 { return &q.Drops }),
+	wire.Field("requeues", func(q *QdiscQueue) *uint32 { return &q.Requeues }),
+	wire.Field("overlimits", func(q *QdiscQueue) *uint32 { return &q.Overlimits }),
+}
