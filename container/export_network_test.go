@@ -16,3 +16,15 @@ func HostLink(name string) (link, altName string) { return hostLink(name) }
 
 // SetupVeth is SetupVeth on this host.
 func (h *Host) SetupVeth(name string, target *netns.NS) error { return h.setupVeth(name, target) }
+
+// LimitRequests hold what a link sends to a rate.
+var LimitRequests = limitRequests
+
+// Bucket is how many bytes a limited link sends at once, and how many may wait.
+var Bucket = bucket
+
+// ExplainLimit says what to do where the kernel cannot limit.
+var ExplainLimit = explainLimit
+
+// CheckRate says why a limit cannot be meant.
+var CheckRate = checkRate
