@@ -25,6 +25,7 @@ type Set struct {
 	Timeout    uint64 // of elements that have none of their own, milliseconds
 	GCInterval uint32 // milliseconds
 	UserData   UserData
+	Expression *Expr   // what an element has that comes without one of its own (Linux 5.7)
 	Handle     uint64  // the kernel's
 	Count      *uint32 // elements in it (Linux 6.17); the kernel's
 	Unknown    []wire.Attr
@@ -124,6 +125,7 @@ const (
 	nftaSetDescConcat = 2
 	nftaSetFieldLen   = 1
 	nftaSetHandle     = 16
+	nftaSetExpr       = 17
 	nftaSetCount      = 20
 )
 
@@ -155,6 +157,7 @@ var setTable = wire.Join(
 		wire.BE64(unix.NFTA_SET_TIMEOUT, "NFTA_SET_TIMEOUT", func(s *Set) *uint64 { return &s.Timeout }),
 		wire.BE32(unix.NFTA_SET_GC_INTERVAL, "NFTA_SET_GC_INTERVAL", func(s *Set) *uint32 { return &s.GCInterval }),
 		wire.Bytes(unix.NFTA_SET_USERDATA, "NFTA_SET_USERDATA", func(s *Set) *UserData { return &s.UserData }),
+		wire.Nest(nftaSetExpr, "NFTA_SET_EXPR", func(s *Set) **Expr { return &s.Expression }, &exprTable),
 		wire.BE64(nftaSetHandle, "NFTA_SET_HANDLE", func(s *Set) *uint64 { return &s.Handle }),
 		wire.OptBE(nftaSetCount, "NFTA_SET_COUNT", func(s *Set) **uint32 { return &s.Count }),
 		wire.Unknown(func(s *Set) *[]wire.Attr { return &s.Unknown }),
