@@ -13,11 +13,11 @@ import (
 type Rate uint64
 
 // What can be a limit. At MinRate a frame of 1500 bytes takes 190 ms; TCP takes for lost what is not acknowledged
-// after 200 (TCP_RTO_MIN, net/tcp.h), and would send every frame twice. MaxRate is far above what a pair of links
-// carries, and such a number is a mistake.
+// after 200 (TCP_RTO_MIN, net/tcp.h), and would send every frame twice. MaxRate is above what a pair of links carries,
+// and such a number is a mistake.
 const (
 	MinRate Rate = 64 * kilo
-	MaxRate Rate = 1 * kilo * kilo * kilo * kilo
+	MaxRate Rate = 100 * kilo * kilo * kilo
 )
 
 const kilo = 1000
@@ -72,7 +72,7 @@ func checkRate(r Rate, text string) error {
 }
 
 func tooFast(text string) error {
-	return fmt.Errorf("%s is more than any link carries: %s is the most", text, MaxRate)
+	return fmt.Errorf("%s is more than a container's link carries: %s is the most", text, MaxRate)
 }
 
 // rateUnit is how many bits a second the unit is.
