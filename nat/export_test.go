@@ -65,3 +65,8 @@ func Bodies() []Body {
 		bodyOf("keys", &leaseKeysTable), bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
 	}
 }
+
+// PoliceSet and PoliceGuard are the set and the rule of the limits.
+func PoliceSet() Set { return police() }
+
+func PoliceGuard() Rule { return policeGuard() }
