@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	. "plumb/nat"
 	"plumb/rtnl/wire"
@@ -15,6 +16,8 @@ import (
 
 // sameAddrs compares what cmp may not look into.
 var sameAddrs = cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+// sameAddrs compares addresses with ==.
+var sameAddrs = cmpopts.EquateComparable(netip.Addr{})
 
 // Every field of every table is encoded, and decoded as it was; an attribute that nobody knows survives.
 func TestEveryFieldGoesThere(t *testing.T) {
@@ -54,6 +57,9 @@ func fill(v reflect.Value, n int) {
 		return
 	case Expr:
 		v.Set(reflect.ValueOf(Exprs(&Meta{Dest: NFT_REG_1, Key: NFT_META_IIFGROUP})[0]))
+		return
+	case netip.Addr:
+		v.Set(reflect.ValueOf(netip.AddrFrom4([4]byte{10, 0, 0, byte(n)})))
 		return
 	case Header:
 		v.Set(reflect.ValueOf(Header{Family: NFPROTO_INET, Version: 1, ResourceID: 0x1234}))

@@ -15,6 +15,8 @@ import (
 type Conn struct {
 	wire     *wire.Conn
 	standing atomic.Bool // plumb's table was there when this Conn last looked
+
+	listsTracked atomic.Bool // the kernel does not flush connections by itself: see FlushConnections
 }
 
 // Dial opens a socket in the calling thread's network namespace. config.Protocol is set here.

@@ -17,6 +17,9 @@
 // may end the rule. "iifname lo accept" is: meta copies the interface's name into register 1; cmp ends the rule unless register
 // 1 is "lo"; immediate puts the verdict accept into the verdict's register.
 //
+// Connection tracking is another subsystem on the same socket (conntrack.go): it remembers what a rule decided, and has to be
+// told to forget it (conntrack_flush.go).
+//
 // What the kernel stores for user space without looking is in userdata.go: comments, and how nft is to print a set.
 //
 // # plumb's table

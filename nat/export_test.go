@@ -21,6 +21,30 @@ func (c *Conn) LeasedOf(run []netip.Addr) (int, error) { return c.leasedOf(run) 
 
 // Marks are the marks of the family of addr.
 func (c *Conn) Marks(addr netip.Addr) ([]netip.Addr, error) { return c.marks(familyOf(addr)) }
+// FlushRequests are what a kernel that can do it by itself is asked for flows.
+func FlushRequests(flows ...Flow) []wire.Request {
+	patterns, _ := patternsOf(flows)
+	return filteredRequests(patterns)
+}
+
+// ListToFlush makes c flush connections as on a kernel that cannot do it by itself.
+func (c *Conn) ListToFlush() { c.listsTracked.Store(true) }
+
+// Lists reports whether c does.
+func (c *Conn) Lists() bool { return c.listsTracked.Load() }
+
+// Forget removes connections as they were listed, and ForgetRequests are what does so.
+func (c *Conn) Forget(list ...Connection) error { return c.forget(trackedOf(list)) }
+
+func ForgetRequests(list ...Connection) []wire.Request { return forgetRequests(trackedOf(list)) }
+
+func trackedOf(list []Connection) []tracked {
+	var all []tracked
+	for _, c := range list {
+		all = append(all, tracked{c.Header, c.Orig, c.Reply, c.ID, c.Zone})
+	}
+	return all
+}
 
 // A Body is one of this package's tables, as the tests see it.
 type Body struct {
@@ -63,6 +87,8 @@ func Bodies() []Body {
 		bodyOf("log", &logTable), bodyOf("lookup", &lookupTable), bodyOf("masq", &masqTable), bodyOf("meta", &metaTable),
 		bodyOf("nat", &natTable), bodyOf("payload", &payloadTable), bodyOf("quota", &quotaTable), bodyOf("range", &rangeTable),
 		bodyOf("keys", &leaseKeysTable), bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
+		bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
+		bodyOf("connection", &connectionTable), bodyOf("tracking stats", &trackingStatsTable),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,6 +62,22 @@ func messages(t testing.TB) []message {
 	add("batch-begin", "(the beginning of nft -f)", BeginBatch(0))
 	add("batch-begin-genid", "(the beginning of nft -f, provided that the generation id is 7)", BeginBatch(7))
 	add("batch-end", "(the end of nft -f)", EndBatch())
+	for i, words := range []string{"-s", "-d", "-r", "-q"} {
+		add("flush-addr"+words, "conntrack -D "+words+" "+a.Addr.String(), FlushRequests(Flow{Addr: a.Addr})[i])
+	}
+	port := uint16(53)
+	stale := Connection{
+		Header: Header{Family: NFPROTO_IPV6}, ID: 7,
+		Orig: &Tuple{
+			IP:    &TupleIP{Src: netip.MustParseAddr("2001:db8::9"), Dst: netip.MustParseAddr("2001:db8::1")},
+			Proto: &TupleProto{Number: 17, SrcPort: &port, DstPort: &port},
+		},
+	}
+	add("forget-connection", "conntrack -D -f ipv6 -p udp -s 2001:db8::9 -d 2001:db8::1 --sport 53 --dport 53", ForgetRequests(stale)...)
+	published := Flow{Proto: 17, First: 5353, Last: 5353}
+	add("flush-port", "conntrack -D -p udp --dport 5353", FlushRequests(published)...)
+	published.Hosts = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+	add("flush-port-host", "conntrack -D -p udp -d 192.0.2.1 --dport 5353", FlushRequests(published)...)
 	for _, q := range queries() {
 		all = append(all, message{q.name, q.command, q.sent(t)})
 	}
@@ -82,6 +99,8 @@ func queries() []query {
 		{"get-free", "(no command: nft get element fails as a whole where one of 10.0.0.2, 10.0.0.3, ... is not there)", func(c *Conn) error { _, err := c.LeasedOf(firstRun()); return err }},
 		{"list-full", "nft list set inet plumb full4", func(c *Conn) error { _, err := c.Marks(web().IPv4.Addr); return err }},
 		{"list-leases", "nft list map inet plumb lease4", func(c *Conn) error { _, err := c.Leases(); return err }},
+		{"list-connections", "conntrack -L", func(c *Conn) error { _, err := c.Connections(NFPROTO_UNSPEC); return err }},
+		{"count-connections", "conntrack -C", func(c *Conn) error { _, err := c.CountConnections(); return err }},
 		{"list-tables", "nft list tables", func(c *Conn) error { _, err := c.Tables(NFPROTO_UNSPEC); return err }},
 		{"list-chains", "nft list chains inet", func(c *Conn) error { _, err := c.Chains(NFPROTO_INET); return err }},
 		{"list-sets", "nft list sets inet", func(c *Conn) error { _, err := c.Sets(NFPROTO_INET, TableName); return err }},

@@ -26,6 +26,7 @@ func lookup(typ uint16) *wire.Info {
 		newSetElem.Info(), getSetElem.Info(), delSetElem.Info(),
 		newObject.Info(), getObject.Info(), delObject.Info(),
 		newFlowtable.Info(), getFlowtable.Info(), delFlowtable.Info(),
+		newConnection.Info(), getConnection.Info(), delConnection.Info(), getTrackingStats.Info(),
 	)
 }
 
