@@ -21,7 +21,7 @@ type Connection struct {
 	Status  ConnectionStatus
 	Timeout uint32 // seconds until it is forgotten
 	Mark    uint32
-	ID      uint32 // the kernel's; another entry of the same tuples has another
+	ID      uint32 // the kernel's; another entry of the same tuples has another, as good as always (nf_ct_get_id)
 	Zone    uint16 // tells apart connections whose tuples are the same
 	Filter  *ConnectionFilter
 

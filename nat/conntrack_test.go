@@ -35,6 +35,10 @@ func TestConnections(t *testing.T) {
 	if _, err := self.WriteTo([]byte("to itself"), self.LocalAddr()); err != nil {
 		t.Fatal(err)
 	}
+	host := &place{socket: self}
+	if from := host.receive(t, []byte("to itself")); from != self.LocalAddr().String() {
+		t.Errorf("from the host to itself: %s", from)
+	}
 
 	list, err := c.Connections(NFPROTO_UNSPEC)
 	if err != nil {
