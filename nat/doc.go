@@ -28,4 +28,6 @@
 // IPv4 and IPv6. All of that is constant. What changes is elements: lease.go what an attachment is, attach.go and
 // detach.go how it comes and goes, taken.go how the lowest free address is found, subnets.go what is shared, forwarding.go what is to be undone
 // on the host by the last one out.
+//
+// redirect.go has another table, in a container's namespace, for a name server there.
 package nat

@@ -96,3 +96,11 @@ func Bodies() []Body {
 func PoliceSet() Set { return police() }
 
 func PoliceGuard() Rule { return policeGuard() }
+func RedirectRequests(to netip.AddrPort, flags TableFlags) []wire.Request {
+	return redirectRequests(to, flags)
+}
+
+// DialRedirectWith is DialRedirect with other flags for the table.
+func DialRedirectWith(config wire.Config, to netip.AddrPort, flags TableFlags) (*Redirect, error) {
+	return dialRedirect(config, to, flags)
+}

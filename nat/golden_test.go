@@ -59,6 +59,10 @@ func messages(t testing.TB) []message {
 	element := []Element{{Key: &Data{Value: a.IPv4.Addr.AsSlice()}}}
 	lease := &ElementList{Header: Header{Family: NFPROTO_INET}, Table: TableName, Set: "lease4", Elements: element}
 	add("detach-lease4", "nft delete element inet plumb lease4 { 10.0.0.2 }", DelElements(lease))
+	lines = commands(redirectScript)
+	for i, r := range RedirectRequests(redirectTo, NFT_TABLE_F_OWNER) {
+		add(fmt.Sprintf("redirect-%d-%s", i, strings.Fields(lines[i])[1]), "nft "+lines[i], r)
+	}
 	add("batch-begin", "(the beginning of nft -f)", BeginBatch(0))
 	add("batch-begin-genid", "(the beginning of nft -f, provided that the generation id is 7)", BeginBatch(7))
 	add("batch-end", "(the end of nft -f)", EndBatch())

@@ -82,4 +82,13 @@ create element inet plumb publish6 { tcp . 8080 comment "web" : fd70::2 . 80, tc
 create element inet plumb publish6h { 2001:db8::1 . udp . 53 comment "web" : fd70::2 . 5353 }
 `
 
+// redirectScript is the same for a name server's table. No command of nft asks for an owner: the socket that has the table goes when
+// nft ends; in a session of nft -i it would stay.
+const redirectScript = `
+add table ip plumb-names { flags owner; }
+add chain ip plumb-names output { type nat hook output priority -100; }
+add rule ip plumb-names output ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:5353
+add rule ip plumb-names output ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:5353
+`
+
 func commands(script string) []string { return strings.Split(strings.TrimSpace(script), "\n") }
