@@ -84,11 +84,12 @@ func Bodies() []Body {
 		bodyOf("rule", &ruleTable), bodyOf("set", &setTable), bodyOf("elements", &elementListTable),
 		bodyOf("bitwise", &bitwiseTable), bodyOf("byteorder", &byteOrderTable), bodyOf("cmp", &cmpTable), bodyOf("counter", &counterTable),
 		bodyOf("ct", &ctTable), bodyOf("fib", &fibTable), bodyOf("immediate", &immediateTable), bodyOf("limit", &limitTable),
-		bodyOf("log", &logTable), bodyOf("lookup", &lookupTable), bodyOf("masq", &masqTable), bodyOf("meta", &metaTable),
+		bodyOf("log", &logTable), bodyOf("lookup", &lookupTable), bodyOf("masq", &masqTable), bodyOf("match", &matchTable), bodyOf("meta", &metaTable),
 		bodyOf("nat", &natTable), bodyOf("payload", &payloadTable), bodyOf("quota", &quotaTable), bodyOf("range", &rangeTable),
 		bodyOf("keys", &leaseKeysTable), bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
 		bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
 		bodyOf("connection", &connectionTable), bodyOf("tracking stats", &trackingStatsTable),
+		bodyOf("target", &targetTable),
 	}
 }
 

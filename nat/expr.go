@@ -36,6 +36,7 @@ var exprKinds = wire.Kinds{
 	wire.KindOf("log", &logTable),
 	wire.KindOf("lookup", &lookupTable),
 	wire.KindOf("masq", &masqTable),
+	wire.KindOf("match", &matchTable),
 	wire.KindOf("meta", &metaTable),
 	wire.KindOf("nat", &natTable),
 	wire.KindOf("payload", &payloadTable),
@@ -43,6 +44,7 @@ var exprKinds = wire.Kinds{
 	wire.KindOf("range", &rangeTable),
 	wire.KindOf("redir", &redirTable),
 	wire.KindOf("reject", &rejectTable),
+	wire.KindOf("target", &targetTable),
 }
 
 // Exprs makes expressions of their data: each is a pointer to a struct of this package, and named by its type; what is none has no name, and is refused by the
