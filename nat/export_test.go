@@ -87,6 +87,7 @@ func Bodies() []Body {
 		bodyOf("log", &logTable), bodyOf("lookup", &lookupTable), bodyOf("masq", &masqTable), bodyOf("match", &matchTable), bodyOf("meta", &metaTable),
 		bodyOf("nat", &natTable), bodyOf("payload", &payloadTable), bodyOf("quota", &quotaTable), bodyOf("range", &rangeTable),
 		bodyOf("keys", &leaseKeysTable), bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
+		bodyOf("nat", &natTable), bodyOf("objref", &objRefTable), bodyOf("payload", &payloadTable), bodyOf("quota", &quotaTable), bodyOf("range", &rangeTable),
 		bodyOf("redir", &redirTable), bodyOf("reject", &rejectTable),
 		bodyOf("connection", &connectionTable), bodyOf("tracking stats", &trackingStatsTable),
 		bodyOf("target", &targetTable),

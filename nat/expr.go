@@ -39,6 +39,7 @@ var exprKinds = wire.Kinds{
 	wire.KindOf("match", &matchTable),
 	wire.KindOf("meta", &metaTable),
 	wire.KindOf("nat", &natTable),
+	wire.KindOf("objref", &objRefTable),
 	wire.KindOf("payload", &payloadTable),
 	wire.KindOf("quota", &quotaTable),
 	wire.KindOf("range", &rangeTable),
