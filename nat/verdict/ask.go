@@ -189,7 +189,15 @@ func (d *Drop) where() string {
 	if d.Handle == 0 {
 		return "its " + d.Rule[:len("policy")]
 	}
-	return "rule " + d.Rule + " in chain " + d.Chain
+	return "its rule '" + d.Rule + "'" + inChain(d)
+}
+
+// inChain names the chain of a rule where that is not the base chain.
+func inChain(d *Drop) string {
+	if d.Chain == d.Base {
+		return ""
+	}
+	return " in chain " + d.Chain
 }
 
 // Warning is what a user should be told in one line, or "" where nothing is dropped for certain.

@@ -15,6 +15,7 @@ import (
 	clab "plumb/container/lab"
 	"plumb/nat"
 	"plumb/nat/verdict"
+	"plumb/rtnl/wire"
 	"plumb/test/lab"
 )
 
@@ -49,18 +50,28 @@ type place struct {
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
-	l := lab.New(t, lab.Except("neighbour ")) // the kernel learns them
+	l := lab.New(t, lab.Except("neighbour "), lab.Except("route AF_INET6 RTN_LOCAL ")) // the kernel makes them in its own time
 	p := &place{Lab: l, t: t, host: l.NewHost("host"), box: l.NewHostWith("box", clab.HostOptions{NoUplink: true})}
 	p.ip(p.host, "link add pl-web group 28780 type veth peer name eth0 netns "+p.netnsPath())
-	p.ip(p.host, "addr add "+gateway4+" peer "+box4+" dev pl-web")
-	p.ip(p.host, "-6 addr add "+gateway6+" peer "+box6+" dev pl-web nodad")
-	p.ip(p.host, "-6 addr add fe80::1/64 dev pl-web nodad")
-	p.ip(p.host, "link set pl-web up")
-	p.ip(p.box, "addr add "+box4+"/24 dev eth0")
-	p.ip(p.box, "-6 addr add "+box6+"/64 dev eth0 nodad")
-	p.ip(p.box, "link set eth0 up")
-	p.ip(p.box, "route add default via "+gateway4)
-	p.ip(p.box, "-6 route add default via "+gateway6)
+	for _, end := range []struct {
+		h     *clab.Host
+		lines []string
+	}{
+		{p.host, []string{
+			"link set pl-web addrgenmode none", "link set pl-web up", // before the addresses: what goes up makes no route to a peer
+			"addr add " + gateway4 + " peer " + box4 + " dev pl-web", "-6 addr add " + gateway6 + " peer " + box6 + " dev pl-web nodad",
+			"-6 addr add fe80::1/64 dev pl-web nodad",
+		}},
+		{p.box, []string{
+			"link set eth0 addrgenmode none", "link set eth0 up",
+			"addr add " + box4 + "/24 dev eth0", "-6 addr add " + box6 + "/64 dev eth0 nodad", "-6 addr add fe80::2/64 dev eth0 nodad",
+			"route add default via " + gateway4, "-6 route add default via " + gateway6,
+		}},
+	} {
+		for _, line := range end.lines {
+			p.ip(end.h, line)
+		}
+	}
 	for _, name := range []string{"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"} {
 		must(t, p.host.NS().WriteSysctl(name, "1"))
 	}
@@ -72,14 +83,29 @@ func newPlace(t testing.TB) *place {
 		"add rule inet plumb prerouting iifname uplink0 meta nfproto ipv4 tcp dport 8080 dnat ip to " + box4 + ":7;" +
 		"add rule inet plumb prerouting iifname uplink0 meta nfproto ipv6 tcp dport 8080 dnat ip6 to [" + box6 + "]:7")
 	t.Cleanup(func() { p.nft("flush ruleset") })
-	var err error
-	p.nat, err = clab.Open(p.host, nat.Dial)
-	must(t, err)
-	t.Cleanup(func() { p.nat.Close() })
+	p.nat = p.open()
 	for _, h := range []*clab.Host{p.host, p.box} {
 		p.serve(h)
 	}
 	return p
+}
+
+// open opens a socket in the host.
+func (p *place) open() *nat.Conn {
+	p.t.Helper()
+	c, err := clab.Open(p.host, nat.Dial)
+	must(p.t, err)
+	p.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// ownedTable is a table that drops what is forwarded, and goes with its socket.
+func ownedTable() []wire.Request {
+	header, drop := nat.Header{Family: nat.NFPROTO_INET}, nat.NF_DROP
+	return []wire.Request{
+		nat.NewTable(&nat.Table{Header: header, Name: "owned", Flags: nat.NFT_TABLE_F_OWNER}, 0),
+		nat.NewChain(&nat.Chain{Header: header, Table: "owned", Name: "forward", Type: "filter", Policy: &drop, Hook: &nat.Hook{Num: nat.NF_INET_FORWARD}}, 0),
+	}
 }
 
 // netnsPath is the box's namespace, as a child of this process sees it.
@@ -120,7 +146,7 @@ func (p *place) load(files ...string) {
 		case ".nft":
 			lab.Run(p.t, p.host, "nft", "-f", path)
 		case ".v4":
-			lab.Run(p.t, p.host, "iptables-nft-restore", path)
+			lab.Run(p.t, p.host, "iptables-nft-restore", "--noflush", path)
 		case ".v6":
 			lab.Run(p.t, p.host, "ip6tables-nft-restore", path)
 		}

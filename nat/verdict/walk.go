@@ -22,7 +22,7 @@ type Drop struct {
 // jump can still be walked more often than anybody has time for.
 const (
 	maxDepth = 16
-	maxSteps = 1 << 20 // rules, for one packet
+	maxSteps = 1 << 18 // rules, for one packet
 )
 
 // A walker takes one packet through the rules.

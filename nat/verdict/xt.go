@@ -66,6 +66,8 @@ func (w *walker) match(m *nat.Match) truth {
 		return truthOf(i.u8(65)&^i.u8(64) == 0).and(i.size(66))
 	case "pkttype": // xt_pkttype.h: pkttype, invert
 		return truthOf((i.u32(0) == unix.PACKET_HOST) != (i.u32(4) != 0)).and(i.size(8))
+	case "rt", "frag", "hbh", "dst", "ah", "mh": // headers that the packets do not have: inverted or not, these then do not match
+		return no
 	case "rpfilter": // xt_rpfilter.h: flags; 1<<3 inverts. The packets that are asked about pass.
 		return truthOf(i.u8(0)&(1<<3) == 0).and(i.size(1))
 	}
