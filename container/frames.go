@@ -119,6 +119,13 @@ func receiveReport(r frameReader) (initReport, error) {
 	if err != nil {
 		return initReport{}, err
 	}
+	return parseReport(f)
+}
+
+func parseReport(f frame) (initReport, error) {
+	if len(f) < 4 {
+		return initReport{}, fmt.Errorf("a report of %d strings", len(f))
+	}
 	errno, err := strconv.ParseUint(f[3], 10, 12)
 	if err != nil {
 		return initReport{}, fmt.Errorf("a report with errno %q", f[3])

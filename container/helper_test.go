@@ -32,6 +32,9 @@ var helpers = map[string]func() int{
 	"tty":       runOnTerminal,
 	"exercise":  exercise,
 	"attendant": attend,
+	"exec":      execHere,
+	"exe":       programFlags,
+	"wait":      func() int { os.Stdin.Read(make([]byte, 1)); return 0 },
 }
 
 // capabilities prints the effective ones in hexadecimal.

@@ -20,17 +20,32 @@ const initName = "plumb: container init"
 
 // Init must come first in the main function of every program that starts containers, and in the TestMain of every test that does.
 // It returns at once unless this process is a container's first process before its command runs; then it builds the container and
-// becomes the command.
+// becomes the command. The other such process is the helper that Exec starts.
 func Init() {
 	if isReaper() {
 		os.Exit(reap(os.Args[1], os.Args[2:]))
 	}
-	if len(os.Args) != 1 || os.Args[0] != initName || !startedByUs() {
-		return
+	switch {
+	case len(os.Args) != 1 || !fromParent():
+	case os.Args[0] == initName && os.Getpid() == 1:
+		runtime.LockOSThread() // capabilities, no_new_privs and the parent-death signal are the thread's
+		follow((&initProcess{}).steps())
+	case os.Args[0] == execName:
+		runtime.LockOSThread() // so is the pid namespace of children
+		follow((&execHelper{}).steps())
 	}
-	runtime.LockOSThread() // capabilities, no_new_privs and the parent-death signal are the thread's
+}
+
+// fromParent tells a process that this package has started from one that a user has given its name: it has a Unix socket.
+func fromParent() bool {
+	domain, err := unix.GetsockoptInt(socketFD, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	return err == nil && domain == unix.AF_UNIX
+}
+
+// follow takes steps until one fails, reports that, and ends the process. Where none fails the last one ends it, or becomes the command.
+func follow(steps []initStep) {
 	stage, err := "", error(nil)
-	for _, step := range (&initProcess{}).steps() {
+	for _, step := range steps {
 		stage = step.stage
 		if err = step.do(); err != nil {
 			break
@@ -39,15 +54,6 @@ func Init() {
 	// Only a failure comes here. When it cannot be reported, the parent sees the end of the socket, and the exit status.
 	_ = reportOf(stage, err).frame().send(os.NewFile(socketFD, "parent"))
 	os.Exit(125)
-}
-
-// startedByUs tells a process that StartProcess has cloned from one that a user has given our name: PID 1, with a Unix socket.
-func startedByUs() bool {
-	if os.Getpid() != 1 {
-		return false
-	}
-	domain, err := unix.GetsockoptInt(socketFD, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	return err == nil && domain == unix.AF_UNIX
 }
 
 // An initProcess is the state of a container's first process on its way to the command.
@@ -96,16 +102,18 @@ func (p *initProcess) readSpec() (err error) {
 type rawFD int
 
 func (fd rawFD) Read(b []byte) (int, error) {
+	n, err := readAgain(int(fd), b)
+	if err == nil && n == 0 {
+		err = errParentGone
+	}
+	return n, err
+}
+
+// readAgain is read(2), again where a signal interrupted it.
+func readAgain(fd int, b []byte) (n int, err error) {
 	for {
-		n, err := unix.Read(int(fd), b)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return 0, err
-		case n == 0:
-			return 0, errParentGone
-		default:
-			return n, nil
+		if n, err = unix.Read(fd, b); err != unix.EINTR {
+			return max(n, 0), err
 		}
 	}
 }
@@ -215,17 +223,21 @@ func resetSignals() error {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil); err != nil {
 		return err
 	}
-	// struct sigaction of the kernel, all zero: SIG_DFL, whatever the order of its fields. Its set of signals has 64 bits (128 on mips).
+	// struct sigaction of the kernel, all zero: SIG_DFL, whatever the order of its fields.
 	var byDefault [64]byte
-	setSize := uintptr(8)
-	if strings.HasPrefix(runtime.GOARCH, "mips") {
-		setSize = 16
-	}
 	for sig := 1; sig <= 64; sig++ {
 		// EINVAL for SIGKILL and SIGSTOP, which nobody can ignore.
-		unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, setSize, 0, 0)
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&byDefault)), 0, sigsetSize(), 0, 0)
 	}
 	return nil
+}
+
+// sigsetSize is the size of the kernel's set of signals: 64 bits, and 128 on mips.
+func sigsetSize() uintptr {
+	if strings.HasPrefix(runtime.GOARCH, "mips") {
+		return 16
+	}
+	return 8
 }
 
 // checkParent looks once more for the end of the socket: a parent that ended before the parent-death signal was set sends none.

@@ -28,21 +28,12 @@ func lookPath(name string, env []string) (string, error) {
 	if name == "" { // path.Join would make the directory itself of it
 		return "", fmt.Errorf("no command given: its name is empty: %w", unix.ENOENT)
 	}
-	if strings.Contains(name, "/") {
+	files, dirs := candidates(name, env)
+	if files[0] == name {
 		return name, executable(name)
 	}
-	var dirs string
-	for _, entry := range env {
-		if value, isPath := strings.CutPrefix(entry, "PATH="); isPath {
-			dirs = value
-		}
-	}
 	found := error(unix.ENOENT)
-	for dir := range strings.SplitSeq(dirs, ":") {
-		file := path.Join(dir, name)
-		if dir == "" {
-			file = "./" + name
-		}
+	for _, file := range files {
 		err := executable(file)
 		if err == nil {
 			return file, nil
@@ -55,6 +46,26 @@ func lookPath(name string, env []string) (string, error) {
 		return "", fmt.Errorf("%s: command not found in the container's PATH (%s): %w", name, dirs, unix.ENOENT)
 	}
 	return "", found
+}
+
+// candidates are the files that the command name may be, in the order of PATH: itself, if it has a slash, and then dirs is "".
+func candidates(name string, env []string) (files []string, dirs string) {
+	if strings.Contains(name, "/") {
+		return []string{name}, ""
+	}
+	for _, entry := range env {
+		if value, isPath := strings.CutPrefix(entry, "PATH="); isPath {
+			dirs = value
+		}
+	}
+	for dir := range strings.SplitSeq(dirs, ":") {
+		file := path.Join(dir, name)
+		if dir == "" {
+			file = "./" + name
+		}
+		files = append(files, file)
+	}
+	return files, dirs
 }
 
 // executable says why file cannot be executed.

@@ -32,6 +32,7 @@ type ProcessSpec struct {
 // A Process is a container's first process. It is PID 1 of its pid namespace: when it ends, the kernel kills all others in it.
 type Process struct {
 	process  *os.Process
+	joined   bool // not the first: one of Exec's, in a container that was there
 	pidfd    int
 	netns    *netns.NS
 	socket   *os.File
@@ -126,9 +127,18 @@ func (p *Process) Release(files Files) error {
 	if err != nil && !errors.Is(err, unix.EPIPE) {
 		return &StartError{Stage: "release the container's process", Err: err}
 	}
+	err = awaitExec(p.reports)
+	if start := (*StartError)(nil); err == nil || errors.As(err, &start) {
+		return err
+	}
+	return &StartError{Stage: "set up the container", Err: p.died(err)}
+}
+
+// awaitExec returns nil when the command runs, the *StartError that its process has sent, or else what came instead of either.
+func awaitExec(reports frameReader) error {
 	about := false // to exec
 	for {
-		report, err := receiveReport(p.reports)
+		report, err := receiveReport(reports)
 		switch {
 		case err == nil && report.Exec:
 			about = true
@@ -137,7 +147,7 @@ func (p *Process) Release(files Files) error {
 		case about && (errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET)):
 			return nil
 		default:
-			return &StartError{Stage: "set up the container", Err: p.died(err)}
+			return err
 		}
 	}
 }

@@ -45,6 +45,10 @@ func ForwardSignals(p *Process, log io.Writer) (stop func()) {
 }
 
 func forward(p *Process, signals <-chan os.Signal, quit <-chan struct{}, log io.Writer) {
+	what, who := "the container", "its first process"
+	if p.joined {
+		what, who = "the command", "it"
+	}
 	ends := 0
 	for {
 		select {
@@ -57,10 +61,10 @@ func forward(p *Process, signals <-chan os.Signal, quit <-chan struct{}, log io.
 				ends++
 			}
 			if ends == endAfter-1 {
-				fmt.Fprintf(log, "plumb: %v: once more kills the container\n", sig)
+				fmt.Fprintf(log, "plumb: %v: once more kills %s\n", sig, what)
 			}
 			if ends >= endAfter {
-				fmt.Fprintf(log, "plumb: %v a third time: killing the container (its first process ignored the others)\n", sig)
+				fmt.Fprintf(log, "plumb: %v a third time: killing %s (%s ignored the others)\n", sig, what, who)
 				sig = unix.SIGKILL
 			}
 			if err := p.Signal(sig); err != nil {

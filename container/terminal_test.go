@@ -49,8 +49,13 @@ func runOnTerminal() int {
 // onTerminal runs a script in a container on a new terminal, types what answer returns for each line, and returns all lines.
 func onTerminal(t *testing.T, script string, answer func(line string) string) string {
 	t.Helper()
+	return onTerminalOf(t, helperCommand("tty", "SCRIPT="+script), answer)
+}
+
+// onTerminalOf runs a helper on a new terminal, which is its controlling one.
+func onTerminalOf(t *testing.T, cmd *exec.Cmd, answer func(line string) string) string {
+	t.Helper()
 	master, slave := openPTY(t)
-	cmd := helperCommand("tty", "SCRIPT="+script)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
