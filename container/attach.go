@@ -122,6 +122,7 @@ func (a *attacher) run(ctx context.Context) error {
 		}
 	}
 	a.allowPing()
+	a.host.flush(a.addrs(), a.Publish)
 	return nil
 }
 
@@ -216,7 +217,7 @@ func (a *attacher) switchOn() (err error) {
 }
 
 // releaseLease gives back the addresses, if they were taken.
-func (a *attacher) releaseLease() error { return a.host.release(a.leases) }
+func (a *attacher) releaseLease() error { return a.host.release(a.leases, a.Publish) }
 
 // identity is what the host end is to say of itself.
 func (a *attacher) identity() *identity {
@@ -224,6 +225,7 @@ func (a *attacher) identity() *identity {
 	return &identity{
 		name: a.Name, addr: a.Addr, addr6: a.Addr6, iface: a.Interface, taken: a.taken, netns: inode, network: a.Network,
 		host: a.net.Hostname, mtu: a.net.MTU, options: a.net.options(), changed: a.changed, publish: a.Publish,
+		in: a.net.RateIn, out: a.net.RateOut,
 	}
 }
 

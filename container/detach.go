@@ -49,9 +49,18 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 			return true, err
 		}
 	}
+	var addrs []netip.Addr
 	for i := range leases {
 		_, err := h.nat.Reclaim(&leases[i])
-		errs = append(errs, err)
+		errs, addrs = append(errs, err), append(addrs, leases[i].Addr)
+	}
+	var publish []Publish
+	for _, end := range ends {
+		id, _ := identityOf(end)
+		publish = append(publish, id.publish...)
+	}
+	if len(addrs) > 0 {
+		h.flush(addrs, publish)
 	}
 	for _, end := range ends {
 		errs = append(errs, h.remove(end.Index, end.Name))
@@ -142,5 +151,5 @@ func (h *Host) Release(a *Attachment) error {
 	for _, e := range wire.Refusals(h.rtnl.Do(requests...)) {
 		errs = append(errs, ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, e)))
 	}
-	return errors.Join(append(errs, h.release(a.leases))...)
+	return errors.Join(append(errs, h.release(a.leases, a.Publish))...)
 }

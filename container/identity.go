@@ -55,7 +55,7 @@ type identity struct {
 	network string
 	host    string // the hostname, where it is not the name
 	mtu     uint32 // where it was given
-	in, out string // bandwidth limits, as they are written
+	in, out Rate   // bandwidth limits
 	options nat.Options
 	changed []nat.Record // what was changed of the host's forwarding for it, and recorded
 	publish []Publish
@@ -84,8 +84,12 @@ func (id *identity) words() []string {
 	if id.mtu != 0 {
 		add("mtu", strconv.FormatUint(uint64(id.mtu), 10))
 	}
-	add("in", id.in)
-	add("out", id.out)
+	if id.in != 0 {
+		add("in", id.in.String())
+	}
+	if id.out != 0 {
+		add("out", id.out.String())
+	}
 	if id.options != 0 {
 		words = append(words, strings.Split(id.options.String(), ",")...)
 	}
@@ -184,9 +188,9 @@ func (id *identity) set(key, value string) bool {
 		mtu, err = strconv.ParseUint(value, 10, 32)
 		id.mtu = uint32(mtu)
 	case "in":
-		id.in = value
+		id.in, err = ParseRate(value)
 	case "out":
-		id.out = value
+		id.out, err = ParseRate(value)
 	case "fw":
 		id.changed = append(id.changed, nat.Record{Link: value})
 	case "fw6":

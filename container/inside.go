@@ -61,12 +61,13 @@ func (a *attacher) setUpInside() error {
 	}
 	requests := []wire.Request{
 		rtnl.SetAddrGenMode(a.peer, rtnl.AddrGenModeNone, "give "+a.Interface+" no IPv6 address of its own"),
-		rtnl.SetUp(a.peer, "set "+a.Interface+" up"),
 	}
+	requests = append(requests, limitRequests(a.peer, a.net.RateOut, a.MTU, "hold what "+a.Name+" sends to "+a.net.RateOut.String())...)
+	requests = append(requests, rtnl.SetUp(a.peer, "set "+a.Interface+" up"))
 	requests = append(requests, a.insideRequests4()...)
 	requests = append(requests, a.insideRequests6()...)
 	if err := first(a.inside.Do(requests...)); err != nil {
-		return a.explainInside(err)
+		return a.explainInside(explainLimit(err))
 	}
 	return a.inside.Do(rtnl.SetUp(loIndex, "set lo up"))
 }

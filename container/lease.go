@@ -57,7 +57,7 @@ func (a *attacher) takeLease(ctx context.Context) error {
 func (a *attacher) wanted() (nat.Attachment, error) {
 	want := nat.Attachment{
 		Link: a.HostLink, Comment: nat.Comment{Name: a.Name, IfIndex: a.HostIndex, Taken: a.taken}, Network: a.net.Network,
-		Options: a.net.options(), Publish: a.net.Publish,
+		Options: a.net.options(), Publish: a.net.Publish, Police: uint64(a.net.RateOut) / 8,
 	}
 	if !a.net.NoIPv4 {
 		want.IPv4 = placeIn(a.net.Subnet, a.net.Addr)
@@ -198,15 +198,18 @@ func (e *FullError) Error() string {
 func (e *FullError) Unwrap() error { return unix.ENOSPC }
 
 // release takes what the rules know of a container out of the table, and the table with the last one.
-func (h *Host) release(leases []nat.Lease) error {
+func (h *Host) release(leases []nat.Lease, publish []Publish) error {
 	if len(leases) == 0 {
 		return nil
 	}
+	var addrs []netip.Addr
 	for i := range leases { // the first takes the others along
 		if _, err := h.nat.Reclaim(&leases[i]); err != nil {
 			return err
 		}
+		addrs = append(addrs, leases[i].Addr)
 	}
+	h.flush(addrs, publish)
 	return h.leave()
 }
 
@@ -286,6 +289,9 @@ func (h *Host) reclaim(lease *nat.Lease, dying bool) (free bool, err error) {
 	}
 	if err == nil {
 		_, err = h.nat.Reclaim(lease)
+	}
+	if err == nil {
+		h.flush([]netip.Addr{lease.Addr}, nil)
 	}
 	if err != nil {
 		return false, fmt.Errorf("reclaim %s, which %s left: %w", lease.Addr, lease.Comment.Name, err)

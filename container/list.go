@@ -28,7 +28,7 @@ type Container struct {
 
 	Internal, Isolate, NoHost bool
 	Publish                   []Publish
-	RateIn, RateOut           string // bandwidth limits as they were given; "" for none
+	RateIn, RateOut           Rate // 0: none
 
 	NetNS uint64 // inode of its network namespace; 0 where SetupVeth made it
 	Age   time.Duration

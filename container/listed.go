@@ -15,11 +15,23 @@ func (h *Host) List(network string) ([]Listed, error) {
 	if err != nil {
 		return nil, err
 	}
+	processes, err := Processes()
+	if err != nil {
+		h.notice(err.Error()) // an initramfs without /proc
+	}
 	var list []Listed
 	for i := range all {
-		if network == "" || all[i].Network == network {
-			list = append(list, Listed{Container: all[i]})
+		if network != "" && all[i].Network != network {
+			continue
 		}
+		c := Listed{Container: all[i]}
+		for _, p := range processes[c.NetNS] {
+			c.PIDs = append(c.PIDs, p.PID)
+		}
+		if len(c.PIDs) > 0 {
+			c.PID = c.PIDs[0]
+		}
+		list = append(list, c)
 	}
 	return list, nil
 }

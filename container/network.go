@@ -33,6 +33,8 @@ type Network struct {
 	Isolate  bool      // no way to other containers, nor from them, but by published ports
 	NoHost   bool      // no way to the host's own services
 	Publish  []Publish // ports of the host's that lead to the container's
+	RateIn   Rate      // limit of what the container receives; 0: none
+	RateOut  Rate      // limit of what it sends
 }
 
 // Defaults of a Network. The second is a unique local address (RFC 4193) whose 40 bits are "plumb" in ASCII.
@@ -234,6 +236,17 @@ func checkLink(n Network) error {
 func checkOptions(n Network) error {
 	if n.Internal && len(n.Publish) > 0 {
 		return &FlagError{"publish", n.Publish[0].String(), "an --internal container has no way out, not for an answer either"}
+	}
+	for _, limit := range []struct {
+		field string
+		rate  Rate
+	}{{"rate-in", n.RateIn}, {"rate-out", n.RateOut}} {
+		if limit.rate == 0 {
+			continue
+		}
+		if err := checkRate(limit.rate, limit.rate.String()); err != nil {
+			return &FlagError{limit.field, limit.rate.String(), err.Error()}
+		}
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func (h *Host) standing(link *rtnl.Link) (bool, error) {
 func (id *identity) attachment(link *rtnl.Link) *nat.Attachment {
 	a := &nat.Attachment{
 		Link: link.Name, Comment: nat.Comment{Name: id.name, IfIndex: link.Index, Taken: id.taken}, Network: id.network,
-		Options: id.options, Publish: id.publish,
+		Options: id.options, Publish: id.publish, Police: uint64(id.out) / 8,
 	}
 	for _, p := range []struct {
 		of   *nat.Place

@@ -89,7 +89,40 @@ func (w *town) attach(n container.Network) (*clab.Host, *container.Attachment) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { w.detach(n.Name) })
+	w.waitRoutes6(a)
 	return box, a
+}
+
+// waitRoutes6 waits until the kernel has made all routes of a host end's IPv6 addresses, which it does in a work queue (addrconf_dad_work,
+// net/ipv6/addrconf.c): the last is the one to the container.
+func (w *town) waitRoutes6(a *container.Attachment) {
+	w.t.Helper()
+	if !a.Addr6.IsValid() {
+		return
+	}
+	events, err := clab.Open(w.host, rtnl.Dial)
+	must(w.t, err)
+	defer events.Close()
+	must(w.t, events.Subscribe(rtnl.GroupIPv6Route))
+	ctx, cancel := context.WithTimeout(w.t.Context(), waitTime)
+	defer cancel()
+	next := errors.New("an event")
+	for {
+		routes, err := w.host.Rtnl().Routes(rtnl.IPv6)
+		must(w.t, err)
+		n := 0
+		for i := range routes {
+			if r := &routes[i]; r.Out == a.HostIndex && r.DstLen == 128 {
+				n++ // to the container, and to both of the host end's own addresses
+			}
+		}
+		if n >= 3 {
+			return
+		}
+		if err := events.Events(ctx, func(rtnl.Event) error { return next }); !errors.Is(err, next) {
+			w.t.Fatalf("the routes of %s: %v", a.HostLink, err)
+		}
+	}
 }
 
 func (w *town) detach(name string) {

@@ -19,6 +19,7 @@ type Attachment struct {
 	IPv4, IPv6 Place // a zero one: no addresses of that family
 	Options    Options
 	Publish    []Publish
+	Police     uint64                              // bytes a second that it may send; 0: as many as it can
 	Avoid      func(proto uint8, port uint16) bool // host ports that are not to be chosen; nil for none
 }
 
@@ -127,6 +128,9 @@ func (a *Attachment) plan(known []netip.Prefix) *plan {
 	if len(a.Publish) > 0 {
 		h.Comment.Options |= ports
 	}
+	if a.Police > 0 {
+		h.Comment.Options |= rate
+	}
 	p.add(step{kind: stepLink}, linkMap, netlink.Excl, "say what "+a.Link+" has", h.element())
 	name := CommentData(a.Comment.Name)
 	for _, l := range a.Leases() {
@@ -144,6 +148,9 @@ func (a *Attachment) plan(known []netip.Prefix) *plan {
 		if a.Options&o.option != 0 {
 			p.add(step{}, o.set, 0, o.purpose+a.Link, key...)
 		}
+	}
+	if a.Police > 0 {
+		p.add(step{}, policeSet, 0, "hold "+a.Link+" to its limit", PoliceElement(a.Link, a.Police, a.Comment.Name))
 	}
 	a.planPorts(p)
 	return p

@@ -178,7 +178,7 @@ func TestFlushMany(t *testing.T) {
 	t.Parallel()
 	ns := lab.NewNS(t)
 	c := dialIn(t, ns)
-	if err := c.Attach(web()); err != nil { // so that connections are tracked
+	if err := attach(c, web()); err != nil { // so that connections are tracked
 		t.Fatal(err)
 	}
 	const n = 1000
@@ -208,7 +208,7 @@ func BenchmarkFlush(b *testing.B) {
 				defer runtime.UnlockOSThread()
 				ns := lab.NewNS(b)
 				c := dialIn(b, ns)
-				if err := c.Attach(web()); err != nil {
+				if err := attach(c, web()); err != nil {
 					b.Fatal(err)
 				}
 				busy(b, ns, n)

@@ -128,6 +128,9 @@ func removals(requests []wire.Request, h *Holding, published []Published, addrs 
 			del(o.set, key)
 		}
 	}
+	if h.Comment.Options&rate != 0 {
+		del(policeSet, key)
+	}
 	for len(published) > 0 {
 		n := 1
 		for n < len(published) && n < maxPorts && published[n].set == published[0].set {

@@ -21,6 +21,7 @@ func (c *Conn) LeasedOf(run []netip.Addr) (int, error) { return c.leasedOf(run) 
 
 // Marks are the marks of the family of addr.
 func (c *Conn) Marks(addr netip.Addr) ([]netip.Addr, error) { return c.marks(familyOf(addr)) }
+
 // FlushRequests are what a kernel that can do it by itself is asked for flows.
 func FlushRequests(flows ...Flow) []wire.Request {
 	patterns, _ := patternsOf(flows)

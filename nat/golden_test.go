@@ -67,7 +67,7 @@ func messages(t testing.TB) []message {
 	add("batch-begin-genid", "(the beginning of nft -f, provided that the generation id is 7)", BeginBatch(7))
 	add("batch-end", "(the end of nft -f)", EndBatch())
 	for i, words := range []string{"-s", "-d", "-r", "-q"} {
-		add("flush-addr"+words, "conntrack -D "+words+" "+a.Addr.String(), FlushRequests(Flow{Addr: a.Addr})[i])
+		add("flush-addr"+words, "conntrack -D "+words+" "+a.IPv4.Addr.String(), FlushRequests(Flow{Addr: a.IPv4.Addr})[i])
 	}
 	port := uint16(53)
 	stale := Connection{

@@ -71,7 +71,7 @@ func TestReclaimTakesOnlyTheSameLease(t *testing.T) {
 	if removed, err := c.Reclaim(&lease); err != nil || !removed {
 		t.Errorf("the lease itself: removed is %v, %v", removed, err)
 	}
-	for _, set := range []string{"link", "lease4", "lease6", "member4", "member6", "internal", "isolate", "nohost", "publish4", "publish6", "publish4h", "publish6h"} {
+	for _, set := range []string{"link", "lease4", "lease6", "member4", "member6", "internal", "isolate", "nohost", "police", "publish4", "publish6", "publish4h", "publish6h"} {
 		if es, err := c.Elements(NFPROTO_INET, TableName, set); err != nil || len(es) != 0 {
 			t.Errorf("%s still has %d elements, %v", set, len(es), err)
 		}

@@ -103,6 +103,7 @@ func web() *Attachment {
 func both() *Attachment {
 	a := web()
 	a.IPv6 = at("fd70::2", "fd70::/64")
+	a.Police = 1_250_000
 	a.Network, a.Options = "front", Internal|Isolate|NoHost
 	a.Publish = []Publish{
 		{Proto: 6, HostPort: 8080, Port: 80, Count: 2},

@@ -10,11 +10,12 @@ const (
 	Internal Options = 1 << iota // no way out: the gateway and the neighbours of its network only
 	Isolate                      // no way to and from other containers, except by published ports
 	NoHost                       // no way to the host's own services
-	ports                        // it publishes ports: Attach sets it
+	ports                        // it publishes ports: Attach sets it, as the next one
+	rate                         // what it sends is held to a rate
 )
 
 // optionNames are the words for the options in a comment, in the order of their bits.
-func optionNames() []string { return []string{"internal", "isolate", "no-host", "ports"} }
+func optionNames() []string { return []string{"internal", "isolate", "no-host", "ports", "rate"} }
 
 // String is the words, with commas between them.
 func (o Options) String() string {

@@ -16,7 +16,7 @@ func rules() []Rule {
 	for _, f := range families {
 		all = append(all, f.antispoof(), f.noWayOut())
 	}
-	all = append(all, routerGuard())
+	all = append(all, routerGuard(), policeGuard())
 	for _, f := range families {
 		for _, chain := range []string{chainPrerouting, chainOutput} {
 			all = append(all, f.publishedOnOne(chain), f.publishedOnAll(chain))

@@ -60,6 +60,7 @@ func sets() []Set {
 		linkSet(internalSet, "containers without a way out"),
 		linkSet(isolateSet, "containers that reach no other, nor are reached"),
 		linkSet(noHostSet, "containers that reach no service of the host"),
+		police(),
 	}
 	return append(append(all, ipv4.sets()...), ipv6.sets()...)
 }

@@ -10,6 +10,7 @@ add map inet plumb link { type ifname : ipv4_addr . ipv6_addr; comment "who is a
 add set inet plumb internal { type ifname; comment "containers without a way out"; }
 add set inet plumb isolate { type ifname; comment "containers that reach no other, nor are reached"; }
 add set inet plumb nohost { type ifname; comment "containers that reach no service of the host"; }
+add set inet plumb police { type ifname; limit rate over 15000000000 bytes/second burst 64 kbytes; comment "links that may send no more than their limit"; }
 add map inet plumb lease4 { type ipv4_addr : ifname; comment "who holds which address"; }
 add set inet plumb member4 { type ifname . ipv4_addr; comment "what a container may send from"; }
 add set inet plumb nets4 { type ipv4_addr; flags interval; comment "the containers' subnets"; }
@@ -38,6 +39,7 @@ add rule inet plumb guard iifname @internal ip saddr . ip daddr != @within4 drop
 add rule inet plumb guard iifgroup 0x706c iifname . ip6 saddr != @member6 drop comment "forged source"
 add rule inet plumb guard iifname @internal ip6 daddr != fe80::/10 ip6 daddr != ff02::/16 ip6 saddr . ip6 daddr != @within6 drop comment "no way out"
 add rule inet plumb guard iifgroup 0x706c icmpv6 type nd-router-advert drop comment "router advertisement"
+add rule inet plumb guard iifname @police drop comment "above its limit"
 add rule inet plumb prerouting fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @publish4h
 add rule inet plumb prerouting fib daddr type local meta nfproto ipv4 dnat ip to meta l4proto . th dport map @publish4
 add rule inet plumb output fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @publish4h
@@ -64,7 +66,7 @@ add rule inet plumb postrouting ip6 saddr @nets6 ip6 daddr != @nets6 masquerade
 
 // attachScript is the same for the elements of an attach.
 const attachScript = `
-create element inet plumb link { "pl-web" comment "web if 1234 at 5678.123 with internal,isolate,no-host,ports" : 10.0.0.2 . fd70::2 }
+create element inet plumb link { "pl-web" comment "web if 1234 at 5678.123 with internal,isolate,no-host,ports,rate" : 10.0.0.2 . fd70::2 }
 create element inet plumb lease4 { 10.0.0.2 comment "web if 1234 at 5678.123" : "pl-web" }
 add element inet plumb member4 { "pl-web" . 10.0.0.2 comment "web" }
 create element inet plumb lease6 { fd70::2 comment "web if 1234 at 5678.123" : "pl-web" }
@@ -76,6 +78,7 @@ add element inet plumb within6 { fd70::/64 . fd70::/64 }
 add element inet plumb internal { "pl-web" comment "web" }
 add element inet plumb isolate { "pl-web" comment "web" }
 add element inet plumb nohost { "pl-web" comment "web" }
+add element inet plumb police { "pl-web" limit rate over 1375000 bytes/second burst 64 kbytes comment "web" }
 create element inet plumb publish4 { tcp . 8080 comment "web" : 10.0.0.2 . 80, tcp . 8081 comment "web" : 10.0.0.2 . 81 }
 create element inet plumb publish4h { 192.0.2.1 . udp . 53 comment "web" : 10.0.0.2 . 5353 }
 create element inet plumb publish6 { tcp . 8080 comment "web" : fd70::2 . 80, tcp . 8081 comment "web" : fd70::2 . 81 }

@@ -88,8 +88,14 @@ func inspectRows(c *container.Listed) [][]string {
 		}
 	}
 	add("options", strings.Join(options, " "))
-	add("rate in", c.RateIn)
-	add("rate out", c.RateOut)
+	for _, limit := range []struct {
+		way  string
+		rate container.Rate
+	}{{"rate in", c.RateIn}, {"rate out", c.RateOut}} {
+		if limit.rate != 0 {
+			add(limit.way, limit.rate.String())
+		}
+	}
 	for i := range c.Publish {
 		add("publishes", c.Publish[i].String())
 	}

@@ -100,7 +100,7 @@ func containerJSON(c *container.Listed) jsonText {
 		"interface", jsonString(c.Interface), "mtu", jsonNumber(c.MTU),
 		"address", jsonPrefix(c.Addr), "gateway", jsonAddr(c.Gateway), "address6", jsonPrefix(c.Addr6), "gateway6", jsonAddr(c.Gateway6),
 		"internal", jsonBool(c.Internal), "isolate", jsonBool(c.Isolate), "noHost", jsonBool(c.NoHost),
-		"rateIn", jsonString(c.RateIn), "rateOut", jsonString(c.RateOut), "ports", jsonPorts(c.Publish),
+		"rateIn", jsonNumber(c.RateIn), "rateOut", jsonNumber(c.RateOut), "ports", jsonPorts(c.Publish),
 		"ageSeconds", jsonNumber(uint64(c.Age/time.Second)),
 		"rxBytes", jsonNumber(c.RxBytes), "rxPackets", jsonNumber(c.RxPackets), "txBytes", jsonNumber(c.TxBytes), "txPackets", jsonNumber(c.TxPackets),
 	)

@@ -57,6 +57,14 @@ func (n *networkFlags) register(f *flags) {
 	f.BoolVar(&n.network.Internal, "internal", false, "no way out: reach the gateway and the other containers of the subnet only")
 	f.BoolVar(&n.network.Isolate, "isolate", false, "no way to other containers, nor from them, but by published ports")
 	f.BoolVar(&n.network.NoHost, "no-host", false, "no way to the host's own services, which are else reached by the gateway's address")
+	f.Func("rate-in", "limit of what the container receives: `RATE` in bits a second such as 10mbit, as tc reads it", func(s string) (err error) {
+		n.network.RateIn, err = container.ParseRate(s)
+		return err
+	})
+	f.Func("rate-out", "limit of what it sends: `RATE`", func(s string) (err error) {
+		n.network.RateOut, err = container.ParseRate(s)
+		return err
+	})
 	f.Func("uplink", "host `INTERFACE` to forward to, repeatable (default: those with a default route)", func(s string) error {
 		n.network.Uplinks = append(n.network.Uplinks, s)
 		return nil
