@@ -30,6 +30,7 @@ func commands() []command {
 		lsCommand(),
 		inspectCommand(),
 		gcCommand(),
+		doctorCommand(),
 		pingCommand(),
 		lookupCommand(),
 		fetchCommand(),

@@ -5,6 +5,8 @@ import (
 )
 
 // one is a list of one verdict.
+//
+//go:noinline
 func one(code nat.VerdictCode) []*nat.Verdict { return []*nat.Verdict{{Code: code}} }
 
 // expression runs one expression: whether the rule goes on after it, and the verdict if it has one.

@@ -59,6 +59,8 @@ func (p *Packet) transportHeader(port uint16) value {
 }
 
 // set says what bytes are.
+//
+//go:noinline
 func (v value) set(offset int, b ...byte) {
 	copy(v.data[offset:], b)
 	for i := range b {
@@ -67,6 +69,8 @@ func (v value) set(offset int, b ...byte) {
 }
 
 // bits says what those bits of a byte are that are set in mask.
+//
+//go:noinline
 func (v value) bits(offset int, b, mask byte) { v.data[offset], v.known[offset] = b&mask, mask }
 
 // address sets an address. The zero Addr is one that is not known.
@@ -77,6 +81,8 @@ func (v value) address(offset int, a netip.Addr) {
 }
 
 // host32 is a number of which some bits are known, in the host's byte order, as meta and ct leave it.
+//
+//go:noinline
 func host32(n, known uint32) value {
 	return value{binary.NativeEndian.AppendUint32(nil, n&known), binary.NativeEndian.AppendUint32(nil, known)}
 }

@@ -42,11 +42,15 @@ func (t truth) notIf(invert bool) truth {
 type value struct{ data, known []byte }
 
 // known is a value of which every bit is known.
+//
+//go:noinline
 func known(b []byte) value {
 	return value{b, bytes.Repeat([]byte{0xff}, len(b))}
 }
 
 // unknown is n bytes of which nothing is known.
+//
+//go:noinline
 func unknown(n int) value { return value{make([]byte, n), make([]byte, n)} }
 
 // isKnown reports whether every bit is.
@@ -60,6 +64,8 @@ func (v value) isKnown() bool {
 }
 
 // part is the n bytes at an offset; what is beyond the end is not known.
+//
+//go:noinline
 func (v value) part(offset, n int) value {
 	p := unknown(n)
 	if offset >= 0 && offset < len(v.data) {
@@ -70,6 +76,8 @@ func (v value) part(offset, n int) value {
 }
 
 // equals compares with bytes that are known.
+//
+//go:noinline
 func (v value) equals(b []byte) truth {
 	answer := yes
 	for i := range b {
@@ -174,6 +182,8 @@ func (v value) turned(size int) value {
 }
 
 // anyOf is whether one of the bits of mask is set in n, of which the bits in known are known.
+//
+//go:noinline
 func anyOf(n, known, mask uint32) truth {
 	switch {
 	case n&known&mask != 0:
@@ -205,6 +215,8 @@ func place(r nat.Register) int {
 }
 
 // load is the n bytes in a register and those after it.
+//
+//go:noinline
 func (r *registers) load(from nat.Register, n uint32) value {
 	return r.part(place(from), int(min(n, registerBytes)))
 }

@@ -56,6 +56,7 @@ const (
 
 func (t *texter) say(words ...string) { t.words = append(t.words, words...) }
 
+//go:noinline
 func (t *texter) load(r nat.Register, o operand) {
 	if at := place(r); at >= 0 {
 		t.loaded[at/4] = o
@@ -64,6 +65,8 @@ func (t *texter) load(r nat.Register, o operand) {
 }
 
 // use is what is in a register.
+//
+//go:noinline
 func (t *texter) use(r nat.Register) operand {
 	t.touched = nil
 	if at := place(r); at >= 0 {
@@ -190,6 +193,7 @@ func (t *texter) payload(p *nat.Payload) operand {
 	return operand{base[min(int(p.Base), len(base)-1)] + decimal(p.Offset*8) + "," + decimal(p.Len*8), asHex, nil}
 }
 
+//go:noinline
 func decimal(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 func negation(is bool) string {

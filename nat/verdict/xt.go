@@ -23,6 +23,7 @@ func (i info) u8(at int) byte {
 	return i[at]
 }
 
+//go:noinline
 func (i info) u16(at int) uint16 {
 	if at+2 > len(i) {
 		return 0
@@ -30,6 +31,7 @@ func (i info) u16(at int) uint16 {
 	return binary.NativeEndian.Uint16(i[at:])
 }
 
+//go:noinline
 func (i info) u32(at int) uint32 {
 	if at+4 > len(i) {
 		return 0
@@ -75,6 +77,8 @@ func (w *walker) match(m *nat.Match) truth {
 }
 
 // size is maybe for a struct that is shorter than it should be.
+//
+//go:noinline
 func (i info) size(n int) truth {
 	if len(i) < n {
 		return maybe
@@ -173,6 +177,8 @@ func (w *walker) port(at int) value {
 }
 
 // inPorts is whether a port is one from first to last.
+//
+//go:noinline
 func inPorts(v value, first, last uint16) truth {
 	return v.within(nat.Port(first), nat.Port(last))
 }
