@@ -24,6 +24,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		runCommand(),
+		execCommand(),
 		demoCommand(),
 		attachCommand(),
 		detachCommand(),

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container"
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+)
+
+func execCommand() command {
+	c := command{
+		name: "exec", args: "[options] NAME [--] [CMD [ARG...]]",
+		summary:     "run a command inside a running container, or attached namespace (default: /bin/sh)",
+		usageStatus: exitPlumb,
+	}
+	c.run = func(args []string) error {
+		e := container.ExecSpec{
+			Args: []string{"/bin/sh"}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Log: os.Stderr,
+		}
+		f := newFlags(c)
+		registerExec(f, &e)
+		rest, err := f.parse(args)
+		if err != nil {
+			return err
+		}
+		if len(rest) == 0 {
+			return usagef("give the NAME of a container")
+		}
+		name := rest[0]
+		if rest = rest[1:]; !f.ended { // options may stand behind the name, too
+			if rest, err = f.parse(rest); err != nil {
+				return err
+			}
+		}
+		if len(rest) > 0 {
+			e.Args = rest
+		}
+		return execIn(name, e)
+	}
+	return c
+}
+
+func registerExec(f *flags, e *container.ExecSpec) {
+	f.Func("env", "`NAME=VALUE` for its environment, repeatable (default: what the container was started with)", func(s string) error {
+		if strings.IndexByte(s, '=') < 1 {
+			return errors.New("NAME=VALUE is needed")
+		}
+		e.Env = append(e.Env, s)
+		return nil
+	})
+	f.StringVar(&e.Dir, "workdir", "", "`DIR` inside to run it in (default: /)")
+	f.Func("user", "`UID[:GID]` to run it as, in numbers (default: plumb's own; root in a user namespace of the container's)", func(s string) error {
+		user, err := container.ParseUser(s)
+		e.User = &user
+		return explainParse(err, "numbers such as 1000 or 1000:100 are needed")
+	})
+}
+
+// execIn runs the command in the container called name, and returns its exit status in an exitError.
+func execIn(name string, e container.ExecSpec) error {
+	inode, err := findContainer(name)
+	if err == nil {
+		err = findProcess(&e, inode)
+	}
+	if err != nil {
+		return &exitError{exitPlumb, &onError{name, err}}
+	}
+	if value := os.Getenv("TERM"); value != "" && isTerminal(os.Stdin) {
+		e.Env = append([]string{"TERM=" + value}, e.Env...) // it is our terminal
+	}
+	status, err := container.Exec(context.Background(), e)
+	var start *container.StartError
+	switch {
+	case errors.As(err, &start):
+		return &exitError{start.Status(), &onError{name, err}}
+	case err != nil:
+		return &exitError{exitPlumb, &onError{name, err}}
+	case status != 0:
+		return &exitError{status, nil}
+	}
+	return nil
+}
+
+// findProcess finds the main process of a network namespace.
+func findProcess(e *container.ExecSpec, inode uint64) error {
+	all, err := container.Processes()
+	if err != nil {
+		return err
+	}
+	list := all[inode]
+	if len(list) == 0 {
+		return fmt.Errorf("no process is in its network namespace, net:[%d], or none that may be looked at: %w", inode, unix.ESRCH)
+	}
+	e.PID, e.Inode = list[0].PID, inode
+	return nil
+}
+
+// findContainer returns the inode of the network namespace of the container called name: the word ns= in the alias of its host end.
+func findContainer(name string) (nsInode uint64, err error) {
+	conn, err := rtnl.Dial(wire.Config{})
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	links, err := conn.Links()
+	if err != nil {
+		return 0, err
+	}
+	for i := range links {
+		words := strings.Fields(links[i].Alias)
+		if links[i].Group != container.LinkGroup || len(words) < 2 || words[0] != "plumb" || words[1] != name {
+			continue
+		}
+		for _, word := range words[2:] {
+			if inode, found := strings.CutPrefix(word, "ns="); found {
+				return strconv.ParseUint(inode, 10, 64)
+			}
+		}
+	}
+	return 0, fmt.Errorf("no container of that name is attached here: %w", unix.ENOENT)
+}
