@@ -1,11 +1,9 @@
 package container
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,24 +50,30 @@ func Processes() (map[uint64][]Proc, error) {
 			continue
 		}
 		if p, err := readProc(fd, name); err == nil {
-			found[inode] = append(found[inode], p)
+			found[inode] = insert(found[inode], p)
 		}
-	}
-	for _, list := range found {
-		slices.SortFunc(list, byAge)
 	}
 	return found, nil
 }
 
-// byAge orders a namespace's processes, the main one first. Of two that began within one tick the lower pid is most often the older.
-func byAge(a, b Proc) int {
-	if a.Init != b.Init {
-		if a.Init {
-			return -1
-		}
-		return 1
+// insert puts p into its place. /proc lists by pid, which is nearly by age, so that is near the end. (slices.SortFunc would weigh 15 KB.)
+func insert(list []Proc, p Proc) []Proc {
+	list = append(list, p)
+	for i := len(list) - 1; i > 0 && before(list[i], list[i-1]); i-- {
+		list[i-1], list[i] = list[i], list[i-1]
 	}
-	return cmp.Or(cmp.Compare(a.Started, b.Started), cmp.Compare(a.PID, b.PID))
+	return list
+}
+
+// before orders a namespace's processes, the main one first. Of two that began within one tick the lower pid is most often the older.
+func before(a, b Proc) bool {
+	switch {
+	case a.Init != b.Init:
+		return a.Init
+	case a.Started != b.Started:
+		return a.Started < b.Started
+	}
+	return a.PID < b.PID
 }
 
 // netNSInode reads the number in the link PID/ns/net: "net:[4026531840]".

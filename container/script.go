@@ -51,7 +51,9 @@ type failure struct {
 	errno uint32
 }
 
-// add appends a call. Pointers in args come from text, strings or address.
+// add appends a call. Pointers in args come from text, strings or address. (Inlined in some forty places it would take 10 KB.)
+//
+//go:noinline
 func (s *script) add(stage string, number uintptr, args ...uintptr) *call {
 	s.calls = append(s.calls, call{stage: stage, number: number, result: anyResult})
 	c := &s.calls[len(s.calls)-1]
@@ -81,6 +83,8 @@ func (s *script) strings(list []string) uintptr {
 }
 
 // address keeps what p points to where it is, and alive. It is never let go: the process execs or ends.
+//
+//go:noinline
 func (s *script) address(p unsafe.Pointer) uintptr {
 	s.pin.Pin(p)
 	return uintptr(p)
