@@ -38,16 +38,27 @@ func (h *Host) forwards6() (bool, error) {
 var errNoIPv6 = errors.New("there is no IPv6 to be had")
 
 // forward6 makes the host forward IPv6, if it does not, and records first what is to be put back. It returns what it has recorded.
+//
+// Who else switches it on at this moment records that first, and so changes the generation id: what is read here of the links is of before.
 func (h *Host) forward6() ([]nat.Record, error) {
-	if on, err := h.forwards6(); err != nil || on {
-		return nil, err
-	}
-	records, err := h.before6()
-	if err != nil {
-		return nil, err
-	}
-	if err := h.nat.Record(records...); err != nil {
-		return nil, err
+	var records []nat.Record
+	for {
+		gen, err := h.nat.GenID()
+		if err != nil {
+			return nil, err
+		}
+		if on, err := h.forwards6(); err != nil || on {
+			return nil, err
+		}
+		if records, err = h.before6(); err != nil {
+			return nil, err
+		}
+		if err = h.nat.RecordAt(gen, records...); err == nil {
+			break
+		}
+		if !errors.Is(err, nat.ErrStale) {
+			return nil, err
+		}
 	}
 	if err := h.switchForwarding6(records, true); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoIPv6, err)

@@ -3,6 +3,8 @@ package nat
 import (
 	"fmt"
 	"strings"
+
+	"plumb/rtnl/wire"
 )
 
 // What plumb has changed of the host's forwarding stands in the sets forward4 and forward6, for the last one out to put it back: a record that
@@ -17,13 +19,17 @@ type Record struct {
 
 // Record records changes that are about to be made. The caller holds a lease, or there may be no table: unix.ENOENT. What is recorded
 // already stays so.
-func (c *Conn) Record(records ...Record) error {
+func (c *Conn) Record(records ...Record) error { return c.RecordAt(0, records...) }
+
+// RecordAt is Record, provided that the generation id is still genID; otherwise the error wraps ErrStale. 0 is any.
+func (c *Conn) RecordAt(genID uint32, records ...Record) error {
 	if len(records) == 0 {
 		return nil
 	}
 	v4 := &ElementList{Header: inet, Table: TableName, Set: ipv4.forward}
 	v6 := &ElementList{Header: inet, Table: TableName, Set: ipv6.forward}
 	var names []string
+	var requests []wire.Request
 	for _, r := range records {
 		list := v4
 		if r.IPv6 {
@@ -33,12 +39,12 @@ func (c *Conn) Record(records ...Record) error {
 		names = append(names, r.Link)
 	}
 	for _, list := range []*ElementList{v4, v6} {
-		if len(list.Elements) == 0 {
-			continue
+		if len(list.Elements) > 0 {
+			requests = append(requests, NewElements(list, 0))
 		}
-		if err := c.Batch(NewElements(list, 0)); err != nil {
-			return fmt.Errorf("record the forwarding of %s: %w", strings.Join(names, ", "), err)
-		}
+	}
+	if err := c.BatchAt(genID, requests...); err != nil {
+		return fmt.Errorf("record the forwarding of %s: %w", strings.Join(names, ", "), err)
 	}
 	return nil
 }

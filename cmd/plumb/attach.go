@@ -74,6 +74,17 @@ func attachmentJSON(a *container.Attachment) jsonText {
 	)
 }
 
+// warn says in one line what of other firewalls' drops the container's packets.
+func warn(host *container.Host, a *container.Attachment) {
+	warning, err := host.FirewallWarning(a)
+	if err != nil {
+		notice("other firewalls could not be looked at: " + err.Error())
+	}
+	if warning != "" {
+		notice(warning)
+	}
+}
+
 // attach gives the namespace of a process, or at a path, its network.
 func (n *networkFlags) attach(pid int, path string) (*container.Attachment, error) {
 	target, err := openTarget(pid, path)
@@ -86,7 +97,11 @@ func (n *networkFlags) attach(pid int, path string) (*container.Attachment, erro
 		return nil, err
 	}
 	defer host.Close()
-	return host.Attach(context.Background(), n.network, target)
+	a, err := host.Attach(context.Background(), n.network, target)
+	if err == nil {
+		warn(host, a)
+	}
+	return a, err
 }
 
 func openTarget(pid int, path string) (*netns.NS, error) {

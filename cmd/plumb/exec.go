@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -103,27 +102,20 @@ func findProcess(e *container.ExecSpec, inode uint64) error {
 	return nil
 }
 
-// findContainer returns the inode of the network namespace of the container called name: the word ns= in the alias of its host end.
+// findContainer returns the inode of the network namespace of the container called name.
 func findContainer(name string) (nsInode uint64, err error) {
-	conn, err := rtnl.Dial(wire.Config{})
+	var n networkFlags
+	host, err := n.openHost()
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close()
-	links, err := conn.Links()
+	defer host.Close()
+	c, err := host.Container(name)
 	if err != nil {
 		return 0, err
 	}
-	for i := range links {
-		words := strings.Fields(links[i].Alias)
-		if links[i].Group != container.LinkGroup || len(words) < 2 || words[0] != "plumb" || words[1] != name {
-			continue
-		}
-		for _, word := range words[2:] {
-			if inode, found := strings.CutPrefix(word, "ns="); found {
-				return strconv.ParseUint(inode, 10, 64)
-			}
-		}
+	if c.NetNS == 0 {
+		return 0, fmt.Errorf("its link does not say in which namespace it is: plumb run or attach makes one that does")
 	}
-	return 0, fmt.Errorf("no container of that name is attached here: %w", unix.ENOENT)
+	return c.NetNS, nil
 }

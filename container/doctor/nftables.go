@@ -120,10 +120,10 @@ func (b *bench) ctnetlink() error {
 
 // attach makes plumb's own table, by the code that makes it for a container.
 func (b *bench) attach() error {
-	a := &nat.Attachment{
-		Lease:    nat.Lease{Addr: netip.AddrFrom4([4]byte{10, 0, 0, 2}), Link: probeLink, Comment: nat.Comment{Name: probeTable, IfIndex: probeIndex}},
-		Subnet:   netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, 0}), 24),
-		Internal: true,
-	}
-	return b.nat.Attach(a)
+	addr4, addr6 := netip.AddrFrom4([4]byte{10, 0, 0, 2}), netip.AddrFrom16([16]byte{0xfd, 'p', 'l', 'u', 'm', 'b', 15: 2})
+	_, err := b.nat.Attach(&nat.Attachment{
+		Link: probeLink, Comment: nat.Comment{Name: probeTable, IfIndex: probeIndex}, Options: nat.Internal, Police: 1 << 20,
+		IPv4: nat.Place{Addr: addr4, Subnet: netip.PrefixFrom(addr4, 24).Masked()}, IPv6: nat.Place{Addr: addr6, Subnet: netip.PrefixFrom(addr6, 64).Masked()},
+	})
+	return err
 }
