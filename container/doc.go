@@ -56,5 +56,7 @@
 //
 // attach.go has the order of an attachment, and why it is that; pair.go, lease.go, uplink.go and inside.go have its steps,
 // detach.go its end, identity.go how links are called, veth.go the three functions. process.go and clone.go are the parent's
-// side of a container's process, init.go the child's, with rootfs.go and the files beside it; run.go joins both.
+// side of a container's process, init.go the child's, with rootfs.go and the files beside it; run.go joins both. exec.go is
+// the caller's side of a command in a container that exists, exectarget.go what that takes over, exechelper.go the helper's
+// side, script.go the fork; procs.go finds a container's processes.
 package container

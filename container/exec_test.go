@@ -248,8 +248,12 @@ func TestExecLeavesNothingOpen(t *testing.T) {
 	fds, goroutines := count()
 	for range 5 {
 		for _, spec := range []container.ExecSpec{
-			{PID: p.PID(), Args: []string{"true"}}, {PID: p.PID(), Args: []string{"/no/such"}}, {PID: p.PID(), Inode: 1, Args: []string{"true"}},
-			{PID: p.PID(), Args: []string{"true"}, Dir: "/no/such"}, {PID: p.PID(), Args: []string{"a\x00"}}, {NetNS: p.NetNS(), Args: []string{"true"}},
+			{PID: p.PID(), Args: []string{"true"}},
+			{PID: p.PID(), Args: []string{"/no/such"}},
+			{PID: p.PID(), Inode: 1, Args: []string{"true"}},
+			{PID: p.PID(), Args: []string{"true"}, Dir: "/no/such"},
+			{PID: p.PID(), Args: []string{"a\x00"}},
+			{NetNS: p.NetNS(), Args: []string{"true"}},
 		} {
 			container.Exec(context.Background(), spec)
 		}

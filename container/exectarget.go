@@ -25,8 +25,14 @@ var kinds = [...]struct {
 	name string
 	flag int
 }{
-	{"net", unix.CLONE_NEWNET}, {"mnt", unix.CLONE_NEWNS}, {"pid", unix.CLONE_NEWPID}, {"uts", unix.CLONE_NEWUTS},
-	{"ipc", unix.CLONE_NEWIPC}, {"cgroup", unix.CLONE_NEWCGROUP}, {"user", unix.CLONE_NEWUSER}, {"time", unix.CLONE_NEWTIME},
+	{"net", unix.CLONE_NEWNET},
+	{"mnt", unix.CLONE_NEWNS},
+	{"pid", unix.CLONE_NEWPID},
+	{"uts", unix.CLONE_NEWUTS},
+	{"ipc", unix.CLONE_NEWIPC},
+	{"cgroup", unix.CLONE_NEWCGROUP},
+	{"user", unix.CLONE_NEWUSER},
+	{"time", unix.CLONE_NEWTIME},
 }
 
 // openTarget finds out how the target lives. The end of a process gives its pid to another: so a pidfd is held first, everything is
