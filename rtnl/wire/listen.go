@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,7 +23,9 @@ func (c *Conn) Join(groups ...uint32) error {
 // body holds is f's only until it returns. Afterwards the Conn can be listened to again; the messages that came in one
 // datagram with the one that f returned an error for are lost.
 //
-// An error that is ENOBUFS means that messages were lost: the caller looks at everything anew and may call Listen again.
+// An error that is ENOBUFS means that messages were lost: the caller looks at everything anew and may call Listen again. What was
+// still to be read is thrown away before: until a socket is empty the kernel goes on losing messages, and does not say so again
+// (NETLINK_S_CONGESTED, net/netlink/af_netlink.c), so that what happens after Listen has returned would be missed.
 func (c *Conn) Listen(ctx context.Context, f func(h netlink.Header, body []byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -31,6 +34,9 @@ func (c *Conn) Listen(ctx context.Context, f func(h netlink.Header, body []byte)
 		b, err := c.receive(true)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, errOverrun) {
+			c.drain()
 		}
 		if err != nil {
 			return fmt.Errorf("listen to %s: %w", c.config.Protocol.Name, err)
