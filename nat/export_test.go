@@ -47,6 +47,9 @@ func trackedOf(list []Connection) []tracked {
 	return all
 }
 
+// ParseEvent is what Events does with a message.
+func ParseEvent(typ uint16, body []byte) (Event, bool, error) { return parseEvent(typ, body) }
+
 // A Body is one of this package's tables, as the tests see it.
 type Body struct {
 	Name string

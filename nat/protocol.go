@@ -26,6 +26,8 @@ func lookup(typ uint16) *wire.Info {
 		newSetElem.Info(), getSetElem.Info(), delSetElem.Info(),
 		newObject.Info(), getObject.Info(), delObject.Info(),
 		newFlowtable.Info(), getFlowtable.Info(), delFlowtable.Info(),
+		destroyTable.Info(), destroyChain.Info(), destroyRule.Info(), destroySet.Info(), destroySetElem.Info(),
+		destroyObject.Info(), destroyFlowtable.Info(),
 		newConnection.Info(), getConnection.Info(), delConnection.Info(), getTrackingStats.Info(),
 	)
 }
