@@ -67,6 +67,9 @@ func Run(o Options) []Check {
 	if d.nat != nil {
 		defer d.nat.Close()
 		d.firewalls()
+	} else {
+		d.group = "firewalls"
+		d.add("nftables", Unknown, "could not be looked at: the host's nftables cannot be read", "run plumb doctor as root")
 	}
 	d.legacy()
 	if o.Leftovers != nil {

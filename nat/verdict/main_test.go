@@ -50,7 +50,7 @@ type place struct {
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
-	l := lab.New(t, lab.Except("neighbour "), lab.Except("route AF_INET6 RTN_LOCAL ")) // the kernel makes them in its own time
+	l := lab.New(t, lab.Except("neighbour "), lab.Except("route AF_INET6 ")) // the kernel makes them in its own time
 	p := &place{Lab: l, t: t, host: l.NewHost("host"), box: l.NewHostWith("box", clab.HostOptions{NoUplink: true})}
 	p.ip(p.host, "link add pl-web group 28780 type veth peer name eth0 netns "+p.netnsPath())
 	for _, end := range []struct {

@@ -10,26 +10,27 @@ import (
 	"plumb/nat/verdict"
 )
 
-// manyRules are n rules in the way of what is forwarded, of which none matches, and as many in chains that nothing jumps to for a container.
-func manyRules(n int) string {
+// many loads n rules in the way of what is forwarded, of which none matches, and as many in a chain that nothing jumps to. A normal user's socket
+// does not hold all of them at once.
+func (p *place) many(n int) {
+	p.t.Helper()
+	p.nft("table inet many { chain forward { type filter hook forward priority filter; policy drop; }; chain aside { }; }")
 	var b strings.Builder
-	b.WriteString("table inet many {\n\tchain forward {\n\t\ttype filter hook forward priority filter; policy drop;\n")
 	for i := range n {
-		fmt.Fprintf(&b, "\t\tip saddr 172.16.%d.%d iifname \"br-%d\" tcp dport %d counter accept\n", i/250, i%250, i%40, i+1)
+		fmt.Fprintf(&b, "add rule inet many forward ip saddr 172.16.%d.%d iifname \"br-%d\" tcp dport %d counter accept\n", i/250, i%250, i%40, i+1)
+		fmt.Fprintf(&b, "add rule inet many aside ip saddr 172.17.%d.%d drop\n", i/250, i%250)
+		if i%100 == 99 || i == n-1 {
+			p.nft(b.String())
+			b.Reset()
+		}
 	}
-	b.WriteString("\t}\n\tchain aside {\n")
-	for i := range n {
-		fmt.Fprintf(&b, "\t\tip saddr 172.17.%d.%d drop\n", i/250, i%250)
-	}
-	b.WriteString("\t}\n}\n")
-	return b.String()
 }
 
 // Among 5,000 rules the one that drops is found, and within a time that nobody minds.
 func TestManyRules(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	p.nft(manyRules(5000))
+	p.many(5000)
 	start := time.Now()
 	problems, err := verdict.Explain(p.nat, p.container())
 	took := time.Since(start)
@@ -46,7 +47,7 @@ func TestManyRules(t *testing.T) {
 func BenchmarkQuick(b *testing.B) {
 	p := newPlace(b)
 	benchmark(b, "none", func() error { _, err := verdict.Quick(p.nat); return err })
-	p.nft(manyRules(5000))
+	p.many(5000)
 	benchmark(b, "5000 rules", func() error { _, err := verdict.Quick(p.nat); return err })
 }
 
@@ -57,7 +58,7 @@ func BenchmarkExplain(b *testing.B) {
 	benchmark(b, "none", explain)
 	p.load("docker.v4", "docker.v6")
 	benchmark(b, "docker", explain)
-	p.nft(manyRules(5000))
+	p.many(5000)
 	benchmark(b, "docker and 5000 rules", explain)
 }
 
