@@ -200,12 +200,30 @@ func inChain(d *Drop) string {
 	return " in chain " + d.Chain
 }
 
-// Warning is what a user should be told in one line, or "" where nothing is dropped for certain.
-func Warning(problems []Problem) string {
-	for i := range problems {
-		if problems[i].Certain {
-			return problems[i].String() + "; plumb doctor says how to mend it"
+// Warn is what a user should be told in one line, or "" where nothing is dropped for certain. It is Explain up to the first such drop: one
+// message where there are no other firewalls.
+func Warn(c *nat.Conn, who Container) (string, error) {
+	some, err := Quick(c)
+	if err != nil || !some {
+		return "", err
+	}
+	rs, err := Read(c)
+	if err != nil {
+		return "", err
+	}
+	packets := who.Packets()
+	for i := range packets {
+		drops, err := rs.Ask(&packets[i])
+		if err != nil {
+			return "", err
+		}
+		for _, d := range drops {
+			if d.Certain {
+				p := Problem{Family: d.Family, Table: d.Table, Chain: d.Base, Drops: []Drop{d}, Certain: true}
+				rs.mend(&p, &who)
+				return p.String() + "; plumb doctor says how to mend it", nil
+			}
 		}
 	}
-	return ""
+	return "", nil
 }

@@ -32,6 +32,3 @@ func MatchInfo(m *nat.Match, p *Packet) {
 	w.match(m)
 	w.target(&nat.Target{Name: m.Name, Revision: m.Revision, Info: m.Info})
 }
-
-// MaxSteps is how many rules one packet is walked through.
-const MaxSteps = maxSteps

@@ -51,6 +51,19 @@ func BenchmarkQuick(b *testing.B) {
 	benchmark(b, "5000 rules", func() error { _, err := verdict.Quick(p.nat); return err })
 }
 
+func BenchmarkWarn(b *testing.B) {
+	p := newPlace(b)
+	who := p.container()
+	warn := func() error { _, err := verdict.Warn(p.nat, who); return err }
+	benchmark(b, "none", warn)
+	p.load("harmless.nft")
+	benchmark(b, "harmless", warn)
+	p.load("docker.v4", "docker.v6")
+	benchmark(b, "docker", warn)
+	p.many(5000)
+	benchmark(b, "docker and 5000 rules", warn)
+}
+
 func BenchmarkExplain(b *testing.B) {
 	p := newPlace(b)
 	who := p.container()
@@ -128,7 +141,7 @@ func TestBounds(t *testing.T) {
 				}
 			}
 			if name == "wide" {
-				break // it takes verdict.MaxSteps steps
+				break // each takes as many steps as there may be
 			}
 		}
 	}

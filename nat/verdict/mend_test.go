@@ -51,6 +51,11 @@ func TestMends(t *testing.T) {
 			problems, err := verdict.Explain(p.nat, p.container())
 			must(t, err)
 			golden(t, strings.ReplaceAll(c.name, " ", "-")+".txt", describe(problems))
+			warning, err := verdict.Warn(p.nat, p.container())
+			must(t, err)
+			if (warning != "") != (len(c.dropped) > 0) || strings.Contains(warning, "\n") {
+				t.Errorf("the warning is %q", warning)
+			}
 			p.tryAll(c.dropped)
 			for _, problem := range problems {
 				for _, command := range problem.Commands {
