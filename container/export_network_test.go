@@ -1,6 +1,8 @@
 package container
 
 import (
+	"context"
+
 	"plumb/container/netns"
 	"plumb/rtnl/wire"
 )
@@ -28,3 +30,15 @@ var ExplainLimit = explainLimit
 
 // CheckRate says why a limit cannot be meant.
 var CheckRate = checkRate
+
+// A Watch is what a living process does for one container.
+type Watch struct{ w *watch }
+
+// StartWatch begins to watch.
+func (h *Host) StartWatch(ctx context.Context, n *Network, a *Attachment, target *netns.NS) (*Watch, error) {
+	w, err := h.startWatch(ctx, n, a, target)
+	return &Watch{w}, err
+}
+
+// Close ends it.
+func (w *Watch) Close() error { return w.w.close() }

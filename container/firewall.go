@@ -38,6 +38,5 @@ func (h *Host) FirewallWarning(a *Attachment) (string, error) {
 			}
 		}
 	}
-	problems, err := verdict.Explain(h.nat, who)
-	return verdict.Warning(problems), err
+	return verdict.Warn(h.nat, who)
 }

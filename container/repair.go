@@ -44,7 +44,7 @@ func (h *Host) Repair() (repaired []string, err error) {
 		if !ok || dying(&links[i]) {
 			continue
 		}
-		missing, err := h.repair(&links[i], &id)
+		missing, err := h.repair(&links[i], &id, i == 0)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("repair %s: %w", id.name, err))
 		} else if missing {
@@ -69,17 +69,22 @@ func (h *Host) hostEnds() ([]rtnl.Link, error) {
 	return ends, nil
 }
 
-// repair puts back what the table should hold of one link. It reports whether anything was missing.
-func (h *Host) repair(link *rtnl.Link, id *identity) (missing bool, err error) {
+// repair puts back what the table should hold of one link, and reports whether anything was missing. With whole it also sees whether all
+// rules are there.
+func (h *Host) repair(link *rtnl.Link, id *identity, whole bool) (missing bool, err error) {
 	a := id.attachment(link)
 	held, err := h.nat.Holding(a.Link)
 	switch {
 	case err == nil && held.Comment.IfIndex == link.Index:
-		return false, nil
+		lacks := func() (bool, error) { return h.lacks(a, whole) }
+		if missing, err = lacks(); err != nil || !missing {
+			return false, err
+		}
+		return true, h.rebuild(lacks)
 	case err != nil && !errors.Is(err, unix.ENOENT):
 		return false, err
 	}
-	if held, err := h.standing(link); err != nil || !held {
+	if standing, err := h.standing(link); err != nil || !standing {
 		return false, err // it is being taken down
 	}
 	_, err = h.nat.Attach(a)
@@ -91,6 +96,49 @@ func (h *Host) repair(link *rtnl.Link, id *identity) (missing bool, err error) {
 		return false, err
 	}
 	return true, h.nat.Record(id.changed...)
+}
+
+// lacks says whether the table, which is there, lacks something of an attachment, or else of its rules.
+func (h *Host) lacks(a *nat.Attachment, rules bool) (bool, error) {
+	if rules {
+		if whole, err := h.nat.IsWhole(); err != nil || !whole {
+			return true, err
+		}
+	}
+	holds, err := h.nat.Holds(a)
+	return !holds, err
+}
+
+// rebuild makes the whole table anew, from what the links say of all containers, as long as lacks says that something is missing: of one that is
+// there in part it is not known what the rest was. What the table recorded of the host's forwarding is kept, if it is there still.
+func (h *Host) rebuild(lacks func() (bool, error)) error {
+	for {
+		gen, err := h.nat.GenID()
+		if err != nil {
+			return err
+		}
+		if missing, err := lacks(); err != nil || !missing {
+			return err // somebody else was faster
+		}
+		records, err := h.nat.Records()
+		if err != nil {
+			return err
+		}
+		links, err := h.hostEnds()
+		if err != nil {
+			return err
+		}
+		var all []*nat.Attachment
+		for i := range links {
+			if id, ok := identityOf(&links[i]); ok && !dying(&links[i]) {
+				all = append(all, id.attachment(&links[i]))
+				records = append(records, id.changed...)
+			}
+		}
+		if err = h.nat.Rebuild(gen, all, records); !errors.Is(err, nat.ErrStale) {
+			return err
+		}
+	}
 }
 
 // standing says whether a host end has its addresses still: whoever takes it down takes them off first.

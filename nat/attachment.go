@@ -109,10 +109,12 @@ type plan struct {
 	link     string
 	requests []wire.Request
 	steps    []step
+	lists    []*ElementList // of the requests that add elements
 }
 
 func (p *plan) add(s step, set string, flags netlink.HeaderFlags, purpose string, elements ...Element) {
 	l := &ElementList{Header: inet, Table: TableName, Set: set, Elements: elements}
+	p.lists = append(p.lists, l)
 	p.append(s, newSetElem.New(netlink.Create|flags, l, purpose))
 }
 

@@ -90,7 +90,7 @@ func TestEventsOfPlumb(t *testing.T) {
 	ns := lab.NewNS(t)
 	watch, c := subscribed(t, ns), dialIn(t, ns)
 	a := web()
-	if err := c.Attach(a); err != nil {
+	if err := attach(c, a); err != nil {
 		t.Fatal(err)
 	}
 	made := commit(t, watch)
@@ -100,8 +100,8 @@ func TestEventsOfPlumb(t *testing.T) {
 		}
 	}
 	b := web()
-	b.Addr, b.Link = b.Addr.Next(), "pl-b"
-	if err := c.Attach(b); err != nil {
+	b.IPv4.Addr, b.Link = b.IPv4.Addr.Next(), "pl-b"
+	if err := attach(c, b); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range commit(t, watch) {
@@ -202,10 +202,10 @@ func BenchmarkWatched(b *testing.B) {
 			a := numbered(1)
 			b.ResetTimer()
 			for range b.N {
-				if err := c.Attach(a); err != nil {
+				if err := attach(c, a); err != nil {
 					b.Fatal(err)
 				}
-				if _, err := c.Reclaim(&a.Lease); err != nil {
+				if _, err := c.Reclaim(&a.Leases()[0]); err != nil {
 					b.Fatal(err)
 				}
 			}

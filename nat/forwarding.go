@@ -23,30 +23,30 @@ func (c *Conn) Record(records ...Record) error { return c.RecordAt(0, records...
 
 // RecordAt is Record, provided that the generation id is still genID; otherwise the error wraps ErrStale. 0 is any.
 func (c *Conn) RecordAt(genID uint32, records ...Record) error {
-	if len(records) == 0 {
-		return nil
-	}
-	v4 := &ElementList{Header: inet, Table: TableName, Set: ipv4.forward}
-	v6 := &ElementList{Header: inet, Table: TableName, Set: ipv6.forward}
-	var names []string
-	var requests []wire.Request
-	for _, r := range records {
-		list := v4
-		if r.IPv6 {
-			list = v6
+	if err := c.BatchAt(genID, recordRequests(records)...); err != nil {
+		var names []string
+		for _, r := range records {
+			names = append(names, r.Link)
 		}
-		list.Elements = append(list.Elements, Element{Key: &Data{Value: IfName(r.Link)}, UserData: CommentData(r.Was)})
-		names = append(names, r.Link)
+		return fmt.Errorf("record the forwarding of %s: %w", strings.Join(names, ", "), err)
 	}
-	for _, list := range []*ElementList{v4, v6} {
+	return nil
+}
+
+func recordRequests(records []Record) []wire.Request {
+	var requests []wire.Request
+	for _, f := range []*ipFamily{&ipv4, &ipv6} {
+		list := &ElementList{Header: inet, Table: TableName, Set: f.forward}
+		for _, r := range records {
+			if r.IPv6 == (f == &ipv6) {
+				list.Elements = append(list.Elements, Element{Key: &Data{Value: IfName(r.Link)}, UserData: CommentData(r.Was)})
+			}
+		}
 		if len(list.Elements) > 0 {
 			requests = append(requests, NewElements(list, 0))
 		}
 	}
-	if err := c.BatchAt(genID, requests...); err != nil {
-		return fmt.Errorf("record the forwarding of %s: %w", strings.Join(names, ", "), err)
-	}
-	return nil
+	return requests
 }
 
 // Records returns what is recorded; nothing where plumb's table is not there.

@@ -10,8 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"plumb/container"
-	"plumb/rtnl"
-	"plumb/rtnl/wire"
 )
 
 func execCommand() command {

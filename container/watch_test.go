@@ -1,0 +1,168 @@
+package container_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container"
+	clab "plumb/container/lab"
+	"plumb/nat"
+	"plumb/rtnl"
+	"plumb/test/lab"
+)
+
+// restored waits until the table holds all of a container again, and returns how long that took.
+func (w *town) restored(a *container.Attachment, since time.Time) time.Duration {
+	w.t.Helper()
+	events, err := clab.Open(w.host, nat.Dial)
+	must(w.t, err)
+	defer events.Close()
+	must(w.t, events.Subscribe())
+	ctx, cancel := context.WithTimeout(w.t.Context(), waitTime)
+	defer cancel()
+	next := errors.New("an event")
+	for {
+		held, err := w.nat.Holding(a.HostLink)
+		whole, wholeErr := w.nat.IsWhole()
+		must(w.t, wholeErr)
+		if err == nil && held.Comment.IfIndex == a.HostIndex && whole {
+			return time.Since(since)
+		}
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			w.t.Fatal(err)
+		}
+		err = events.Events(ctx, func(e nat.Event) error {
+			if e.Kind == nat.KindGeneration {
+				return next
+			}
+			return nil
+		})
+		if !errors.Is(err, next) {
+			w.t.Fatalf("the table is not restored after %s: %v", time.Since(since), err)
+		}
+	}
+}
+
+// Whatever is flushed, a watch puts back: the ruleset, the table's rules, a chain, the elements of a set.
+func TestWatchRestores(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	n := container.Network{
+		Name: "web", NoHost: true, Publish: []container.Publish{{Proto: unix.IPPROTO_TCP, HostPort: 8080, Port: 7, Count: 1}},
+	}
+	box, a := w.attach(n)
+	serve(t, box)
+	other, b := w.attach(container.Network{Name: "other"})
+	watch, err := w.h.StartWatch(t.Context(), &n, a, box.NS())
+	must(t, err)
+	defer func() { must(t, watch.Close()) }()
+	before := lab.Run(t, w.host, "nft", "-j", "list", "ruleset")
+	for _, flush := range []string{
+		"flush ruleset", "flush table inet plumb", "flush chain inet plumb guard", "flush set inet plumb member4",
+		"flush map inet plumb publish4", "delete table inet plumb",
+	} {
+		since := time.Now()
+		nft(t, w.host, flush)
+		took := w.restored(a, since)
+		t.Logf("%s: restored after %s, nft's own time included", flush, took)
+		check(t, ping(box, "8.8.8.8"))
+		if who, err := echo(w.Internet(), "tcp", w.host.Addr4().String()+":8080"); err != nil || who != "203.0.113.1" {
+			t.Errorf("%s: the published port: it sees %q, %v", flush, who, err)
+		}
+	}
+	// The other one, which nobody watches, is put back by Repair, and all is as it was.
+	_, err = w.h.Repair()
+	must(t, err)
+	check(t, ping(other, "8.8.8.8"))
+	if held, err := w.nat.Holding(b.HostLink); err != nil || held.Comment.IfIndex != b.HostIndex {
+		t.Errorf("the other container holds %+v, %v", held, err)
+	}
+	after := lab.Run(t, w.host, "nft", "-j", "list", "ruleset")
+	if len(after) != len(before) { // handles and the order of elements differ
+		t.Errorf("the ruleset was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// nft runs one command of nft in a host.
+func nft(t testing.TB, h *clab.Host, command string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "command.nft")
+	must(t, os.WriteFile(file, []byte(command+"\n"), 0o600))
+	lab.Run(t, h, "nft", "-f", file)
+}
+
+// An uplink that gets another MTU takes the container's link along, unless that has one of its own.
+func TestWatchFollowsMTU(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	n := container.Network{Name: "web"}
+	box, a := w.attach(n)
+	watch, err := w.h.StartWatch(t.Context(), &n, a, box.NS())
+	must(t, err)
+	defer func() { must(t, watch.Close()) }()
+	uplink := w.link(w.host, clab.UplinkName)
+	for _, mtu := range []uint32{1400, 1500} {
+		for _, end := range []struct {
+			h     *clab.Host
+			name  string
+			index uint32
+		}{{w.host, a.HostLink, uplink.Index}, {box, "eth0", 0}} {
+			events, err := clab.Open(end.h, rtnl.Dial)
+			must(t, err)
+			must(t, events.Subscribe(rtnl.GroupLink))
+			if end.index != 0 {
+				must(t, w.host.Rtnl().Do(rtnl.SetLink(&rtnl.Link{Index: end.index, MTU: mtu}, "")))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), waitTime)
+			for err == nil && w.link(end.h, end.name).MTU != mtu {
+				if err = events.Events(ctx, func(rtnl.Event) error { return errSeen }); err == errSeen {
+					err = nil
+				}
+			}
+			cancel()
+			if err != nil {
+				t.Errorf("the MTU of %s in %s does not become %d: %v", end.name, end.h.Name(), mtu, err)
+			}
+			must(t, events.Close())
+		}
+	}
+}
+
+// A default route that moves to another link makes that one forward.
+func TestWatchFollowsDefaultRoute(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	host, other := l.NewHost("host"), l.NewHost("other")
+	lan := l.NewLAN(host, other)
+	w := townOn(t, l, host)
+	n := container.Network{Name: "web"}
+	box, a := w.attach(n)
+	watch, err := w.h.StartWatch(t.Context(), &n, a, box.NS())
+	must(t, err)
+	defer func() { must(t, watch.Close()) }()
+	events, err := clab.Open(w.host, rtnl.Dial)
+	must(t, err)
+	defer events.Close()
+	must(t, events.Subscribe(rtnl.GroupLink))
+	route := rtnl.Via(w.link(w.host, lan.Name).Index, rtnl.Default(lan.Addr4[1]), lan.Addr4[1])
+	route.Priority = 7
+	must(t, w.host.Rtnl().Do(rtnl.NewRoute(route, "")))
+	defer func() { must(t, w.host.Rtnl().Do(rtnl.DelRoute(route, ""))) }()
+	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
+	defer cancel()
+	err = events.Events(ctx, func(rtnl.Event) error {
+		if w.forwards(lan.Name) {
+			return errSeen
+		}
+		return nil
+	})
+	if err != errSeen {
+		t.Errorf("%s does not forward: %v", lan.Name, err)
+	}
+}
