@@ -55,6 +55,19 @@ type Protocol struct {
 	Family int    // unix.NETLINK_ROUTE
 	// Lookup finds a message type, or returns nil.
 	Lookup func(typ uint16) *Info
+	// Asked finds the message type of what has NLM_F_REQUEST, where that has another body than its answer of the same
+	// number has (sock_diag). It is nil where there is no such type.
+	Asked func(typ uint16) *Info
+}
+
+// infoOf is Info, for a message with its flags.
+func (p *Protocol) infoOf(h netlink.Header) *Info {
+	if p.Asked != nil && h.Flags&netlink.Request != 0 {
+		if info := p.Asked(uint16(h.Type)); info != nil {
+			return info
+		}
+	}
+	return p.Info(uint16(h.Type))
 }
 
 // Info finds a message type of p, or one of netlink's own. One that is not known is named by its number.

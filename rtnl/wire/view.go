@@ -24,7 +24,7 @@ func (p *Protocol) View(b []byte) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	info := p.Info(uint16(h.Type))
+	info := p.infoOf(h)
 	v := View{Header: h, Name: info.Name}
 	if h.Flags != 0 {
 		v.Flags = strings.Split(flagNames(info.Name, h.Flags), "|")
