@@ -7,7 +7,6 @@ package doctor
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -150,14 +149,6 @@ func (d *doctor) inHost(f func() error) error {
 		return f()
 	}
 	return d.options.NS.Do(f)
-}
-
-// plural is "1 rule", "2 rules".
-func plural(n int, word string) string {
-	if n != 1 {
-		word += "s"
-	}
-	return fmt.Sprint(n, " ", word)
 }
 
 // lines joins commands to a Mend.

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"encoding/binary"
-	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -203,5 +202,5 @@ func (b *bench) pidfd() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(ns.Close())
+	return ns.Close()
 }

@@ -87,11 +87,5 @@ func host32(n, known uint32) value {
 	return value{binary.NativeEndian.AppendUint32(nil, n&known), binary.NativeEndian.AppendUint32(nil, known)}
 }
 
-// number32 is host32 the other way.
-func (v value) number32() (n, known uint32) {
-	p := v.part(0, 4)
-	return binary.NativeEndian.Uint32(p.data), binary.NativeEndian.Uint32(p.known)
-}
-
 // all32 is that all bits of a number are known.
 const all32 = ^uint32(0)

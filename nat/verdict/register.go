@@ -7,7 +7,7 @@ import (
 	"plumb/nat"
 )
 
-// Truth is an answer in three values.
+// A truth is an answer in three values.
 type truth uint8
 
 const (
