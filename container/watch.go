@@ -24,6 +24,7 @@ type watch struct {
 	ownMTU   bool       // it was given, and follows no uplink
 	internal bool       // it has no uplink
 	named    []string   // uplinks that were named
+	in, out  Rate       // its limits
 	inside   *rtnl.Conn // in the container
 	links    *rtnl.Conn // events of links and routes
 	rulesets *nat.Conn  // events of nftables
@@ -33,7 +34,7 @@ type watch struct {
 
 // startWatch begins to watch. What changes after it returns is seen.
 func (h *Host) startWatch(ctx context.Context, n *Network, a *Attachment, target *netns.NS) (*watch, error) {
-	w := &watch{host: h, a: a, ownMTU: n.MTU != 0, internal: n.Internal, named: n.Uplinks}
+	w := &watch{host: h, a: a, ownMTU: n.MTU != 0, internal: n.Internal, named: n.Uplinks, in: n.RateIn, out: n.RateOut}
 	ctx, w.stop = context.WithCancel(ctx)
 	if err := w.open(target); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch over %s: %w", a.Name, err), w.close())
@@ -212,14 +213,16 @@ func (w *watch) follow(before []uplink) []uplink {
 	return ups
 }
 
-// setMTU sets both ends. In between a packet may be too large for the other end, as on any cable.
+// setMTU sets both ends. In between a packet may be too large for the other end, as on any cable. Where there are limits, their buckets are
+// first made large enough for the frames to come.
 func (w *watch) setMTU(mtu uint32) error {
-	set := func(index uint32, name string) wire.Request {
-		return rtnl.SetLink(&rtnl.Link{Index: index, MTU: mtu}, fmt.Sprintf("set the MTU of %s to %d", name, mtu))
+	set := func(index uint32, name string, rate Rate) []wire.Request {
+		purpose := fmt.Sprintf("set the MTU of %s to %d", name, mtu)
+		return append(limitRequests(index, rate, mtu, purpose), rtnl.SetLink(&rtnl.Link{Index: index, MTU: mtu}, purpose))
 	}
 	link, err := w.inside.LinkByName(w.a.Interface)
 	if err == nil {
-		err = w.inside.Do(set(link.Index, w.a.Interface))
+		err = w.inside.Do(set(link.Index, w.a.Interface, w.out)...)
 	}
-	return errors.Join(err, w.host.rtnl.Do(set(w.a.HostIndex, w.a.HostLink)))
+	return errors.Join(err, w.host.rtnl.Do(set(w.a.HostIndex, w.a.HostLink, w.in)...))
 }

@@ -134,6 +134,73 @@ func TestWatchFollowsMTU(t *testing.T) {
 	}
 }
 
+// Where the MTU grows, a limit's bucket grows with it: a frame that is larger than the bucket would never pass.
+func TestWatchLimitsFollowMTU(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	n := container.Network{Name: "web", RateIn: container.MinRate, RateOut: 2 * container.MinRate}
+	box, a := w.attach(n)
+	watch, err := w.h.StartWatch(t.Context(), &n, a, box.NS())
+	must(t, err)
+	defer func() { must(t, watch.Close()) }()
+	events, err := clab.Open(w.host, rtnl.Dial)
+	must(t, err)
+	defer events.Close()
+	must(t, events.Subscribe(rtnl.GroupLink))
+	uplink := w.link(w.host, clab.UplinkName)
+	setMTU := func(mtu uint32) {
+		must(t, w.host.Rtnl().Do(rtnl.SetLink(&rtnl.Link{Index: uplink.Index, MTU: mtu}, "")))
+	}
+	const mtu = 9000
+	setMTU(mtu)
+	t.Cleanup(func() { setMTU(uplink.MTU) })
+	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
+	defer cancel()
+	for w.link(w.host, a.HostLink).MTU != mtu { // the host's end is set last
+		if err := events.Events(ctx, func(rtnl.Event) error { return errSeen }); err != errSeen {
+			t.Fatal(err)
+		}
+	}
+	for _, end := range []struct {
+		h    *clab.Host
+		name string
+		rate container.Rate
+	}{{w.host, a.HostLink, n.RateIn}, {box, a.Interface, n.RateOut}} {
+		qdiscs, err := end.h.Rtnl().Qdiscs(w.link(end.h, end.name).Index)
+		must(t, err)
+		_, limit := container.Bucket(end.rate, mtu)
+		if tbf, is := qdiscs[0].Options.(*rtnl.TBF); !is || tbf.Parms.Limit != limit || tbf.BytesPerSecond() != uint64(end.rate)/8 {
+			t.Errorf("%s has the limit %+v, want a queue of %d bytes", end.name, qdiscs[0].Options, limit)
+		}
+	}
+	echoLarge(t, w.host, box, a)
+}
+
+// echoLarge sends a datagram of 8000 bytes, a single frame, there and back.
+func echoLarge(t *testing.T, host, box *clab.Host, a *container.Attachment) {
+	t.Helper()
+	l, err := box.ListenPacket("udp4", a.Addr.Addr().String()+":0")
+	must(t, err)
+	defer l.Close()
+	c, err := host.DialContext(t.Context(), "udp4", l.LocalAddr().String())
+	must(t, err)
+	defer c.Close()
+	b := make([]byte, 8000)
+	must(t, errors.Join(l.SetDeadline(time.Now().Add(waitTime)), c.SetDeadline(time.Now().Add(waitTime))))
+	if _, err = c.Write(b); err == nil {
+		_, from, err2 := l.ReadFrom(b)
+		if err = err2; err == nil {
+			_, err = l.WriteTo(b, from)
+		}
+	}
+	if err == nil {
+		_, err = c.Read(b)
+	}
+	if err != nil {
+		t.Errorf("a datagram of 8000 bytes there and back: %v", err)
+	}
+}
+
 // A default route that moves to another link makes that one forward.
 func TestWatchFollowsDefaultRoute(t *testing.T) {
 	t.Parallel()
