@@ -12,6 +12,7 @@ import (
 
 	"plumb/container"
 	clab "plumb/container/lab"
+	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/test/lab"
 
@@ -25,12 +26,15 @@ func TestRateIsKept(t *testing.T) {
 		t.Run(c.in.String()+" in "+c.out.String()+" out", func(t *testing.T) {
 			t.Parallel()
 			w := newTown(t)
-			box, a := w.attach(container.Network{Name: "web"})
-			inside := w.link(box, a.Interface).Index
-			must(t, w.host.Rtnl().Do(container.LimitRequests(a.HostIndex, c.in, a.MTU, "limit what the container receives")...))
-			must(t, box.Rtnl().Do(container.LimitRequests(inside, c.out, a.MTU, "limit what the container sends")...))
+			box, a := w.attach(container.Network{Name: "web", RateIn: c.in, RateOut: c.out})
 			within(t, "in", measure(t, w.host, box, a.Addr.Addr().String(), a.MTU, c.in), c.in)
 			within(t, "out", measure(t, box, w.host, a.Gateway.String(), a.MTU, c.out), c.out)
+			key := nat.Element{Key: &nat.Data{Value: nat.IfName(a.HostLink)}}
+			police, err := w.nat.Element(nat.NFPROTO_INET, nat.TableName, "police", key)
+			must(t, err)
+			if l := police.Expression.Data.(*nat.Limit); l.Rate != uint64(c.out)/8*11/10 {
+				t.Errorf("the host lets %d bytes a second pass, where %s is the limit", l.Rate, c.out)
+			}
 		})
 	}
 }
