@@ -24,8 +24,8 @@ const (
 )
 
 // limitRequests hold what a link sends to a rate, or to nothing where that is 0. They may be sent again, with another
-// rate or, since a frame that is larger than the bucket is dropped, with another MTU. On a link that is still down they
-// cost little: see rtnl.NewQdisc.
+// rate or, since a frame that is larger than the bucket is dropped, with another MTU. They cost
+// least before the link is set up: see rtnl.NewQdisc.
 func limitRequests(index uint32, rate Rate, mtu uint32, purpose string) []wire.Request {
 	if rate == 0 {
 		return nil
