@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,11 +181,11 @@ func TestLies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t, nil, short)
-			var both bool
+			var both atomic.Bool
 			u := upstreamAt(t, w.host, "127.0.0.53", func(q dnsmessage.Message, network string) []dnsmessage.Message {
 				forged := reply(q, dnsmessage.RCodeSuccess, "6.6.6.6")
 				lie(&forged)
-				if both {
+				if both.Load() {
 					return []dnsmessage.Message{forged, forged, reply(q, dnsmessage.RCodeSuccess, "192.0.2.1")}
 				}
 				return []dnsmessage.Message{forged}
@@ -195,7 +196,7 @@ func TestLies(t *testing.T) {
 					t.Errorf("%s: believed: %v", network, m.GoString())
 				}
 			}
-			both = true
+			both.Store(true)
 			if m := w.ask(t, "udp", question(1, "a.example.", dnsmessage.TypeA)); data(m) != "192.0.2.1" {
 				t.Errorf("the right answer behind it: %v", m.GoString())
 			}
@@ -231,18 +232,19 @@ func TestWrongSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer forger.Close()
-	u := new(upstream)
+	asked := make(chan *upstream, 1) // the server that the query has reached
 	sent := make(chan error, 1)
-	u = upstreamAt(t, w.host, "127.0.0.53", func(q dnsmessage.Message, _ string) []dnsmessage.Message {
+	u := upstreamAt(t, w.host, "127.0.0.53", func(q dnsmessage.Message, _ string) []dnsmessage.Message {
 		m := reply(q, dnsmessage.RCodeSuccess, "6.6.6.6")
 		b, err := m.Pack()
-		if err == nil {
+		if u := <-asked; err == nil {
 			port := u.ports[len(u.ports)-1]
 			_, err = forger.WriteTo(b, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)))
 		}
 		sent <- err
 		return nil
 	}, "udp")
+	asked <- u
 	w.upstreams.Store(&[]netip.AddrPort{u.at})
 	m := w.ask(t, "udp", question(1, "a.example.", dnsmessage.TypeA))
 	if err := <-sent; err != nil || m.RCode != dnsmessage.RCodeServerFailure {
