@@ -77,7 +77,7 @@ type attacher struct {
 	altName string
 	asked   [2]netip.Prefix // the subnets that were given, or not
 	classic bool            // for SetupVeth: the host's end has the whole subnet, the container's is left alone
-	routes  []rtnl.Route    // the host's, IPv4
+	routes  []rtnl.Route    // the host's, IPv4, where they had to be listed
 	uplinks []uplink        // what leads out
 	changed []nat.Record    // what was changed of the host's forwarding
 	taken   time.Duration   // CLOCK_BOOTTIME of the leases
@@ -135,13 +135,10 @@ func (a *attacher) prepare() (err error) {
 	if err := a.host.repairIfFlushed(); err != nil {
 		return err
 	}
-	if a.routes, err = a.host.rtnl.Routes(rtnl.IPv4); err != nil {
-		return fmt.Errorf("read the host's routes: %w", err)
-	}
 	if err := a.chooseSubnets(); err != nil {
 		return err
 	}
-	if a.uplinks, err = a.host.findUplinks(a.net, a.routes); err != nil {
+	if a.uplinks, err = a.chooseUplinks(); err != nil {
 		return err
 	}
 	a.Name, a.Interface, a.Internal, a.Network = a.net.Name, a.net.Interface, a.net.Internal, a.net.Network
@@ -168,7 +165,7 @@ func (a *attacher) chooseSubnets() error {
 	c := chooser{host: a.host, net: &a.net, nets: nets}
 	if !a.net.NoIPv4 {
 		c.given, c.first = a.net.Subnet, defaultSubnet
-		c.routes = func() ([]rtnl.Route, error) { return a.routes, nil }
+		c.routes = a.hostRoutes
 		subnet, err := c.choose()
 		if err != nil {
 			return err

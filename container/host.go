@@ -21,6 +21,7 @@ type Host struct {
 	nat    *nat.Conn
 	tracer wire.Tracer
 	notice func(string)
+	proc   ownProc
 
 	flusher flusher
 
@@ -86,7 +87,7 @@ const needNetAdmin = "CAP_NET_ADMIN is needed in the user namespace that owns th
 // Close closes the sockets, when old connections of those that have come and gone are forgotten. What is attached stays attached.
 func (h *Host) Close() error {
 	h.flusher.wg.Wait()
-	var errs []error
+	errs := []error{h.proc.close()}
 	if h.nat != nil {
 		errs = append(errs, h.nat.Close())
 	}

@@ -22,7 +22,7 @@ func (a *attacher) openInside() error {
 				return nil, err
 			}
 		}
-		a.sysctls.open(!a.net.NoIPv6 && !a.classic)
+		a.host.proc.use(func(proc int) { a.sysctls.open(proc, !a.net.NoIPv6 && !a.classic) })
 		return rtnl.Dial(config)
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (a *attacher) openInside() error {
 // namespace not even the old value can be written. Where it fails the network is as good without.
 func (a *attacher) allowPing() {
 	if err := a.sysctls.allowPing(); err != nil {
-		a.host.notice(fmt.Sprintf("ping in %s will need CAP_NET_RAW: open %s: %v", a.Name, pingRange, err))
+		a.host.notice(fmt.Sprintf("ping in %s will need CAP_NET_RAW: open /proc/%s: %v", a.Name, pingRange, err))
 	}
 }
 

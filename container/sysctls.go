@@ -9,10 +9,10 @@ import (
 
 // pingRange is the sysctl that says which groups may open ICMP echo sockets (icmp(7)): all of them, so that ping works
 // without CAP_NET_RAW. In a user namespace only groups that are mapped can be named.
-const pingRange = "/proc/sys/net/ipv4/ping_group_range"
+const pingRange = "sys/net/ipv4/ping_group_range"
 
 // conf6Dir has a directory for each link. A descriptor of it stays in its network namespace, and finds links that are made later.
-const conf6Dir = "/proc/sys/net/ipv6/conf"
+const conf6Dir = "sys/net/ipv6/conf"
 
 // sysctls are those of a container's namespace that plumb sets. They are opened by a thread that is in it, and written from elsewhere.
 type sysctls struct {
@@ -24,10 +24,11 @@ type sysctls struct {
 
 func noSysctls() sysctls { return sysctls{ping: -1, conf6: -1} }
 
-func (s *sysctls) open(ipv6 bool) {
-	s.ping, s.pingErr = unix.Open(pingRange, unix.O_RDWR|unix.O_CLOEXEC, 0)
+// open opens them in the procfs that proc is a descriptor of.
+func (s *sysctls) open(proc int, ipv6 bool) {
+	s.ping, s.pingErr = unix.Openat(proc, pingRange, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if ipv6 {
-		s.conf6, s.conf6Err = unix.Open(conf6Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		s.conf6, s.conf6Err = unix.Openat(proc, conf6Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	}
 }
 

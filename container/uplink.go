@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"plumb/nat"
@@ -17,6 +18,67 @@ type uplink struct {
 	index uint32
 	name  string
 	mtu   uint32 // bytes
+}
+
+// outside is an address that nobody has (TEST-NET-1, RFC 5737): the way to it is the way out.
+var outside = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+
+// hostRoutes lists the host's IPv4 routes, once. With many containers that is most of what an attach would take, as each has some.
+func (a *attacher) hostRoutes() (_ []rtnl.Route, err error) {
+	if a.routes == nil {
+		if a.routes, err = a.host.rtnl.Routes(rtnl.IPv4); err != nil {
+			return nil, fmt.Errorf("read the host's routes: %w", err)
+		}
+	}
+	return a.routes, nil
+}
+
+// chooseUplinks finds the links that lead out. Where the routes have been listed, for the first container of a network, those are all that a
+// default route leaves by. A later one asks for the default route that is in force, which costs the same with any number of containers, and
+// adds the links that plumb has made forward for the earlier ones: so both forward to a standby uplink, and have an MTU that fits it. A standby
+// that forwarded by itself has no say in the MTU of a later container; what is too long for it is told by ICMP, as on any host.
+// Where the answer is not a plain default route all are listed after all: a VPN has two halves in its place, and the default route
+// behind them is an uplink, too.
+func (a *attacher) chooseUplinks() ([]uplink, error) {
+	if a.routes == nil && len(a.net.Uplinks) == 0 {
+		r, err := a.host.rtnl.RouteTo(outside)
+		switch {
+		case errors.Is(err, unix.ENETUNREACH):
+			return a.host.withRecorded(nil)
+		case err == nil && r.DstLen == 0 && r.Type == unix.RTN_UNICAST && len(r.OutLinks()) > 0:
+			ups, err := a.host.findUplinks(a.net, []rtnl.Route{*r})
+			if err != nil {
+				return nil, err
+			}
+			return a.host.withRecorded(ups)
+		}
+		if _, err := a.hostRoutes(); err != nil {
+			return nil, err
+		}
+	}
+	return a.host.findUplinks(a.net, a.routes)
+}
+
+// withRecorded adds the links that plumb has made forward already.
+func (h *Host) withRecorded(ups []uplink) ([]uplink, error) {
+	records, err := h.nat.RecordsOf(false)
+	if err != nil {
+		return nil, fmt.Errorf("read which links plumb has made forward: %w", err)
+	}
+	for _, r := range records {
+		if r.Link == globalForwarding || slices.ContainsFunc(ups, func(u uplink) bool { return u.name == r.Link }) {
+			continue
+		}
+		more, err := h.findUplinks(Network{Uplinks: []string{r.Link}}, nil)
+		if errors.Is(err, unix.ENODEV) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		ups = append(ups, more...)
+	}
+	return ups, nil
 }
 
 // findUplinks finds the links that lead out. One that has gone meanwhile is left out, and so is a container's host end: a

@@ -51,17 +51,26 @@ func recordRequests(records []Record) []wire.Request {
 
 // Records returns what is recorded; nothing where plumb's table is not there.
 func (c *Conn) Records() ([]Record, error) {
+	v4, err := c.RecordsOf(false)
+	if err != nil {
+		return nil, err
+	}
+	v6, err := c.RecordsOf(true)
+	return append(v4, v6...), err
+}
+
+// RecordsOf returns those of one family.
+func (c *Conn) RecordsOf(v6 bool) ([]Record, error) {
+	f := &ipv4
+	if v6 {
+		f = &ipv6
+	}
+	elements, err := c.elements(f.forward)
 	var all []Record
-	for _, f := range []*ipFamily{&ipv4, &ipv6} {
-		elements, err := c.elements(f.forward)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range elements {
-			if e.Key != nil {
-				all = append(all, Record{ifNameOf(e.Key.Value), f == &ipv6, e.UserData.Comment()})
-			}
+	for _, e := range elements {
+		if e.Key != nil {
+			all = append(all, Record{ifNameOf(e.Key.Value), v6, e.UserData.Comment()})
 		}
 	}
-	return all, nil
+	return all, err
 }
