@@ -210,7 +210,10 @@ func (a *attacher) switchOn() (err error) {
 	}
 	changed, err := a.host.forward6() // for the way to the neighbours, too
 	a.changed = append(a.changed, changed...)
-	return err
+	if err != nil {
+		return err
+	}
+	return a.host.shareGateway6(a.Gateway6)
 }
 
 // releaseLease gives back the addresses, if they were taken.

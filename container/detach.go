@@ -118,10 +118,20 @@ func (h *Host) withdraw(link *rtnl.Link) error {
 			return err
 		}
 	}
+	if id, ok := identityOf(link); ok && id.addr6.IsValid() {
+		err := h.rtnl.Do(delRoute6(link.Index, link.Name, id.addr6.Addr()))
+		return ignore(unix.ESRCH, ignore(unix.ENODEV, err))
+	}
 	return nil
 }
 
-// gatewayAddrs are the addresses of a host end that have a peer, or, where SetupVeth made it, a subnet: not its link-local one.
+// delRoute6 removes the route to a container. That of IPv4 goes with the gateway's address, which is the link's own.
+func delRoute6(index uint32, link string, addr netip.Addr) wire.Request {
+	route := rtnl.OnLink(index, netip.PrefixFrom(addr, addr.BitLen()))
+	return rtnl.DelRoute(route, "remove the route to "+addr.String()+" by "+link)
+}
+
+// gatewayAddrs are the addresses of a host end that have a peer, or, where SetupVeth made it, a subnet.
 func (h *Host) gatewayAddrs(link *rtnl.Link) ([]rtnl.Addr, error) {
 	var all []rtnl.Addr
 	for _, family := range []rtnl.Family{rtnl.IPv4, rtnl.IPv6} {
@@ -142,14 +152,18 @@ func (h *Host) gatewayAddrs(link *rtnl.Link) ([]rtnl.Addr, error) {
 // by itself, in some 20 ms that nobody need wait for.
 func (h *Host) Release(a *Attachment) error {
 	var requests []wire.Request
-	for _, end := range [][2]netip.Addr{{a.Gateway, a.Addr.Addr()}, {a.Gateway6, a.Addr6.Addr()}} {
-		if end[1].IsValid() {
-			requests = append(requests, rtnl.DelAddr(rtnl.PeerAddrOf(a.HostIndex, end[0], end[1], 0), "take "+end[0].String()+" off "+a.HostLink))
-		}
+	if a.Addr.IsValid() {
+		addr := rtnl.PeerAddrOf(a.HostIndex, a.Gateway, a.Addr.Addr(), 0)
+		requests = append(requests, rtnl.DelAddr(addr, "take "+a.Gateway.String()+" off "+a.HostLink))
+	}
+	if a.Addr6.IsValid() {
+		requests = append(requests,
+			delRoute6(a.HostIndex, a.HostLink, a.Addr6.Addr()),
+			rtnl.DelAddr(localGateway6(a.HostIndex), "take "+gateway6.String()+" off "+a.HostLink))
 	}
 	var errs []error
 	for _, e := range wire.Refusals(h.rtnl.Do(requests...)) {
-		errs = append(errs, ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, e)))
+		errs = append(errs, ignore(unix.ESRCH, ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, e))))
 	}
 	return errors.Join(append(errs, h.release(a.leases, a.Publish))...)
 }

@@ -90,11 +90,11 @@ func (a *attacher) insideRequests6() []wire.Request {
 	if !a.Addr6.IsValid() {
 		return nil
 	}
-	out, own := a.wayOut(a.Addr6, a.Gateway6), netip.PrefixFrom(nat.LinkLocal, gateway6.Bits())
+	out, own := a.wayOut(a.Addr6, a.Gateway6), netip.PrefixFrom(nat.LinkLocal, 64)
 	return []wire.Request{
 		rtnl.NewAddr(rtnl.AddrOf(a.peer, own, unix.IFA_F_NODAD), "give "+a.Interface+" the address "+own.String()),
 		rtnl.NewAddr(rtnl.AddrOf(a.peer, a.Addr6, unix.IFA_F_NOPREFIXROUTE|unix.IFA_F_NODAD), "give "+a.Interface+" the address "+a.Addr6.String()),
-		rtnl.NewRoute(rtnl.Via(a.peer, out, gateway6.Addr()), "reach "+out.String()+" through the gateway"),
+		rtnl.NewRoute(rtnl.Via(a.peer, out, gateway6), "reach "+out.String()+" through the gateway"),
 	}
 }
 

@@ -64,6 +64,7 @@ func (a *attacher) wanted() (nat.Attachment, error) {
 	}
 	if !a.net.NoIPv6 {
 		want.IPv6 = placeIn(a.net.Subnet6, a.net.Addr6)
+		want.IPv6.Record = gatewayRecord(want.IPv6.Subnet)
 	}
 	return want, a.avoidListeners(&want)
 }

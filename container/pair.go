@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plumb/container/netns"
+	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 
@@ -116,7 +117,7 @@ func (a *attacher) setUpHostEnd() error {
 
 // gateway6 is the link-local address of the host's end. Without one that can be used nothing is forwarded to the container, as a
 // neighbour solicitation would have no source.
-var gateway6 = netip.MustParsePrefix("fe80::1/64")
+var gateway6 = netip.MustParseAddr("fe80::1")
 
 // gatewayRequests give the host's end the gateway's addresses, and with each the route to the container.
 func (a *attacher) gatewayRequests() []wire.Request {
@@ -130,12 +131,20 @@ func (a *attacher) gatewayRequests() []wire.Request {
 		requests = append(requests, rtnl.NewAddr(addr, purpose+a.Addr.Addr().String()))
 	}
 	if a.Addr6.IsValid() {
+		// The gateway's other address is on lo: see shareGateway6. With a peer in the place of a prefix the link has no route to fe80::/64 and no
+		// anycast address, which the kernel would list by the thousand. If somebody who has just gone left a route, this one is in its place.
+		addr := netip.PrefixFrom(a.Addr6.Addr(), a.Addr6.Addr().BitLen())
 		requests = append(requests,
-			rtnl.NewAddr(rtnl.AddrOf(a.HostIndex, gateway6, unix.IFA_F_NODAD), "give "+a.HostLink+" the address "+gateway6.Addr().String()),
-			rtnl.NewAddr(rtnl.PeerAddrOf(a.HostIndex, a.Gateway6, a.Addr6.Addr(), unix.IFA_F_NODAD), purpose+a.Addr6.Addr().String()),
+			rtnl.NewAddr(localGateway6(a.HostIndex), "give "+a.HostLink+" the address "+gateway6.String()),
+			rtnl.ReplaceRoute(rtnl.OnLink(a.HostIndex, addr), "reach "+addr.Addr().String()+" by "+a.HostLink),
 		)
 	}
 	return requests
+}
+
+// localGateway6 is gateway6 as an address of a host end.
+func localGateway6(index uint32) *rtnl.Addr {
+	return rtnl.PeerAddrOf(index, gateway6, nat.LinkLocal, unix.IFA_F_NODAD)
 }
 
 // first is the refusal that the others follow from: of the first message that was refused. A kernel without IPv6 refuses

@@ -161,5 +161,8 @@ func (id *identity) attachment(link *rtnl.Link) *nat.Attachment {
 			*p.of = nat.Place{Addr: p.addr.Addr(), Subnet: p.addr.Masked()}
 		}
 	}
+	if a.IPv6.Subnet.IsValid() {
+		a.IPv6.Record = gatewayRecord(a.IPv6.Subnet)
+	}
 	return a
 }

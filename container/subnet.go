@@ -154,7 +154,7 @@ func (h *Host) overlap(subnet netip.Prefix, routes []rtnl.Route) (*OverlapError,
 		r := &routes[i]
 		dst := r.Destination()
 		links := r.OutLinks()
-		if r.DstLen <= 1 || len(links) == 0 || !dst.Overlaps(subnet) {
+		if r.DstLen <= 1 || len(links) == 0 || !dst.Overlaps(subnet) || isSharedGateway(r, subnet) {
 			continue
 		}
 		// A container's own route has the gateway as its source, and its link is of our group. There is one

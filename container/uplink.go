@@ -184,9 +184,11 @@ const globalForwarding = "/ip_forward"
 // where the host was made a router, for that switched them on, too.
 func (h *Host) switchForwarding(records []nat.Record, on bool) error {
 	var links []string
-	var v6 []nat.Record
+	var v6, gateways []nat.Record
 	for _, r := range records {
 		switch {
+		case isGateway(r):
+			gateways = append(gateways, r)
 		case r.IPv6:
 			v6 = append(v6, r)
 		case r.Link == globalForwarding:
@@ -197,7 +199,7 @@ func (h *Host) switchForwarding(records []nat.Record, on bool) error {
 			links = append(links, r.Link)
 		}
 	}
-	return errors.Join(h.switchLinks(links, on), h.switchForwarding6(v6, on))
+	return errors.Join(h.switchLinks(links, on), h.switchForwarding6(v6, on), h.switchGateways(gateways, on))
 }
 
 func (h *Host) switchLinks(links []string, on bool) error {

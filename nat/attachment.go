@@ -28,6 +28,7 @@ type Place struct {
 	Addr        netip.Addr   // Attach chooses it where it is not valid
 	First, Last netip.Addr   // the range in which it then takes the lowest that is free
 	Subnet      netip.Prefix // masqueraded on the way out
+	Record      Record       // of what the host gets for the subnet's sake; recorded with the subnet; none where it has no Link
 }
 
 // LinkLocal is the link-local address of every container that has IPv6, on its own cable to the host.
@@ -167,6 +168,9 @@ func (a *Attachment) planSubnets(p *plan, known []netip.Prefix) {
 		subnet := at.Subnet.String()
 		p.add(step{kind: stepSubnet, net: at.Subnet}, at.nets, 0, "masquerade "+subnet, interval(at.Subnet, a.Network)...)
 		p.add(step{}, at.within, 0, "let "+subnet+" speak within", square(at.Subnet))
+		if at.Record.Link != "" {
+			p.add(step{}, at.forward, 0, "record what the host gets for "+subnet, at.Record.element())
+		}
 	}
 }
 

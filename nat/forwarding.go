@@ -39,7 +39,7 @@ func recordRequests(records []Record) []wire.Request {
 		list := &ElementList{Header: inet, Table: TableName, Set: f.forward}
 		for _, r := range records {
 			if r.IPv6 == (f == &ipv6) {
-				list.Elements = append(list.Elements, Element{Key: &Data{Value: IfName(r.Link)}, UserData: CommentData(r.Was)})
+				list.Elements = append(list.Elements, r.element())
 			}
 		}
 		if len(list.Elements) > 0 {
@@ -47,6 +47,10 @@ func recordRequests(records []Record) []wire.Request {
 		}
 	}
 	return requests
+}
+
+func (r *Record) element() Element {
+	return Element{Key: &Data{Value: IfName(r.Link)}, UserData: CommentData(r.Was)}
 }
 
 // Records returns what is recorded; nothing where plumb's table is not there.

@@ -100,6 +100,12 @@ func routeMessages() []message {
 			ip:   "-6 route", answer: `{"dst":"fd01::/64","dev":"eth0","protocol":"4"}`,
 		},
 		{
+			name: "route-replace6", command: "ip -6 route replace fd02::/64 dev eth0 proto static", before: inside, inside: true,
+			run:  do(func(s string) wire.Request { return rtnl.ReplaceRoute(rtnl.OnLink(eth0, prefix("fd02::/64")), s) }),
+			seen: route(func(r *rtnl.Route) bool { return r.Destination() == prefix("fd02::/64") && r.Out == eth0 }),
+			ip:   "-6 route", answer: `{"dst":"fd02::/64","dev":"eth0","protocol":"4"}`,
+		},
+		{
 			name: "route-default6", command: "ip -6 route add default via fd00::1 dev eth0 proto static", before: inside, inside: true,
 			run: do(func(s string) wire.Request {
 				return rtnl.NewRoute(rtnl.Via(eth0, rtnl.Default(gateway6), gateway6), s)

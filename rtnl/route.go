@@ -139,6 +139,11 @@ func NewRoute(r *Route, purpose string) wire.Request {
 	return newRoute.New(netlink.Acknowledge|netlink.Create|netlink.Excl, r, purpose)
 }
 
+// ReplaceRoute adds a route, in the place of the one with the same destination and metric, if there is one.
+func ReplaceRoute(r *Route, purpose string) wire.Request {
+	return newRoute.New(netlink.Acknowledge|netlink.Create|netlink.Replace, r, purpose)
+}
+
 // DelRoute removes a route. ESRCH means that there is none such.
 func DelRoute(r *Route, purpose string) wire.Request {
 	return delRoute.New(netlink.Acknowledge, r, purpose)
