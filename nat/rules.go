@@ -24,7 +24,7 @@ func rules() []Rule {
 	}
 	all = append(all, neighbours(), noHost(), ipv4.gatewayOnly(), ipv6.gatewayOnly())
 	all = append(all, outsideGuard(), isolateFrom(NFT_META_IIFNAME, NFT_META_OIFGROUP), isolateFrom(NFT_META_OIFNAME, NFT_META_IIFGROUP))
-	all = append(all, ipv4.otherNetwork(), ipv6.otherNetwork())
+	all = append(all, ipv4.otherNetwork(), ipv6.otherNetwork(), ipv4.nobody(), ipv6.nobody())
 	all = append(all, ipv4.hairpin(), fromLoopback(), ipv4.masquerade())
 	return append(all, ipv6.hairpin(), ipv6.masquerade())
 }
@@ -158,6 +158,17 @@ func (f *ipFamily) otherNetwork() Rule {
 	return Rule{Chain: chainForward, UserData: CommentData("another network"), Expressions: steps(
 		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), meta(NFT_META_OIFGROUP, NFT_CMP_EQ, Host32(Group)), f.isFamily(),
 		f.notWithin(), noneOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_DROP)},
+	)}
+}
+
+// nobody is: iifgroup 0x706c oifgroup != 0x706c ip daddr @nets4 drop
+//
+// An address of a network that no container has is routed like the rest of the world. What a container sends there would leave by
+// the uplink, with the container's own source, as nothing between plumb's subnets is masqueraded; and an internal one would have its way out.
+func (f *ipFamily) nobody() Rule {
+	return Rule{Chain: chainForward, UserData: CommentData("nobody's address"), Expressions: steps(
+		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), meta(NFT_META_OIFGROUP, NFT_CMP_NEQ, Host32(Group)), f.isFamily(),
+		[]any{f.loadDst(NFT_REG_1), inSet(f.nets), verdict(NF_DROP)},
 	)}
 }
 
