@@ -6,6 +6,7 @@ import (
 
 	"plumb/container"
 	clab "plumb/container/lab"
+	"plumb/test/lab"
 )
 
 // without runs fn without plumb's rules, to see that an attack is a real one, and puts them back.
@@ -97,3 +98,65 @@ func TestForgedSources(t *testing.T) {
 
 // plumb6 is the default subnet of IPv6, without its last part.
 const plumb6 = "fd70:6c75:6d62::"
+
+// From outside, a neighbour in the LAN who gives himself a route to the containers reaches none of their ports by any protocol, also by
+// packets that connection tracking makes nothing of.
+func TestUnpublished(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	host, other := l.NewHost("host"), l.NewHost("other")
+	lan := l.NewLAN(host, other)
+	w := townOn(t, l, host)
+	w.needIPv6()
+	web := w.party(container.Network{
+		Name: "web", Uplinks: []string{clab.UplinkName, lan.Name}, Publish: []container.Publish{mustPublish(t, "8007:7"), mustPublish(t, "8007:7/udp")},
+	})
+	attacker := newInjector(t, other, lan.Name, w.link(host, lan.Name).Address)
+	gateway := []netip.Addr{lan.Addr4[0], lan.Addr6[0]}
+	sources := []netip.Addr{lan.Addr4[1], lan.Addr6[1]}
+	try := func(each func(name string, p forged)) {
+		for i, to := range web.addrs() {
+			all := attacks(sources[i], to, 7)
+			for flags, name := range map[byte]string{0x10: "ACK", 0x12: "SYN and ACK", 0x04: "RST", 0x03: "SYN and FIN", 0: "no flags", 0x29: "FIN, PSH and URG"} {
+				p := all["TCP"]
+				p.payload = append([]byte(nil), p.payload...)
+				p.payload[13] = flags
+				all["TCP with "+name] = p
+			}
+			answer := all["ICMP"]
+			answer.payload = append([]byte(nil), answer.payload...)
+			answer.payload[0] = map[bool]byte{true: 0, false: 129}[to.Is4()]
+			all["an answer to no ping"] = answer
+			for name, p := range all {
+				each(name, p)
+			}
+		}
+	}
+	try(func(name string, p forged) {
+		must(t, attacker.send(p))
+		for i, a := range gateway {
+			if a.Is4() == p.src.Is4() { // who is answered has been heard, and all before it
+				check(t, ping(other, gateway[i].String()))
+			}
+		}
+		must(t, w.follow(p.dst))
+		if attacked, came := web.ear.until(follower); attacked || !came {
+			t.Errorf("%s to %s comes through: %v; what the host sends comes: %v", name, p.dst, attacked, came)
+		}
+	})
+	for i, a := range gateway {
+		for _, network := range []string{"udp", "tcp"} {
+			who, err := echo(other, network, netip.AddrPortFrom(a, 8007).String())
+			if err != nil || who != sources[i].String() {
+				t.Errorf("%s to the published port: it sees %q, %v", network, who, err)
+			}
+		}
+	}
+	w.without(func() {
+		try(func(name string, p forged) {
+			if err := web.ear.comes(attacker, p); err != nil {
+				t.Errorf("%s without rules: %v", name, err)
+			}
+		})
+	})
+}

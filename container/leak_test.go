@@ -103,3 +103,27 @@ func (w *town) follow(to netip.Addr) error {
 	_, err = c.WriteTo([]byte(follower), net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, 7000)))
 	return err
 }
+
+// What connection tracking makes nothing of is not masqueraded, and so may not leave.
+func TestUntracked(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	web := w.party(container.Network{Name: "web"})
+	out := listen(t, w.Internet())
+	servers := []string{"8.8.8.8", "2001:4860:4860::8888"}
+	try := func(each func(p forged, server string) error) {
+		for i, from := range web.addrs() {
+			all := attacks(from, netip.MustParseAddr(servers[i]), 7000)
+			tcp := all["TCP"]
+			tcp.payload[13] = 0x03 // SYN and FIN
+			for name, p := range map[string]forged{"SYN and FIN": tcp, "SCTP with a wrong checksum": all["SCTP"]} {
+				if err := each(p, servers[i]); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+	}
+	try(func(p forged, server string) error { return out.keptOut(web.in, p, follow(p.src.String(), server)) })
+	w.without(func() { try(func(p forged, _ string) error { return out.comes(web.in, p) }) })
+}

@@ -257,9 +257,12 @@ func (w *town) set(h *clab.Host, sysctl, value string) {
 func ping(from *clab.Host, to string) error { return pingFor(from, to, waitTime) }
 
 func pingFor(from *clab.Host, to string, wait time.Duration) error {
-	fd := -1
+	fd, family, proto := -1, unix.AF_INET, unix.IPPROTO_ICMP
+	if netip.MustParseAddr(to).Is6() {
+		family, proto = unix.AF_INET6, unix.IPPROTO_ICMPV6
+	}
 	err := from.Do(func() (err error) {
-		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+		fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, proto)
 		return err
 	})
 	if err != nil {
@@ -274,10 +277,18 @@ func pingOn(fd int, to string, wait time.Duration) error {
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 		return err
 	}
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: netip.MustParseAddr(to).As4()}); err != nil {
+	request := []byte{8, 0, 0, 0, 0, 0, 0, 1, 'p', 'l', 'u', 'm', 'b'} // RFC 792: echo, sequence number 1
+	answer := byte(0)
+	var addr unix.Sockaddr
+	if a := netip.MustParseAddr(to); a.Is4() {
+		addr = &unix.SockaddrInet4{Addr: a.As4()}
+	} else {
+		addr = &unix.SockaddrInet6{Addr: a.As16()}
+		request[0], answer = 128, 129 // RFC 4443, section 4
+	}
+	if err := unix.Connect(fd, addr); err != nil {
 		return fmt.Errorf("ping %s: %w", to, err)
 	}
-	request := []byte{8, 0, 0, 0, 0, 0, 0, 1, 'p', 'l', 'u', 'm', 'b'} // RFC 792: echo, sequence number 1
 	if _, err := unix.Write(fd, request); err != nil {
 		return fmt.Errorf("ping %s: %w", to, err)
 	}
@@ -286,7 +297,7 @@ func pingOn(fd int, to string, wait time.Duration) error {
 	for errors.Is(err, unix.EINTR) {
 		n, err = unix.Read(fd, reply)
 	}
-	if err != nil || n != len(request) || reply[0] != 0 || binary.BigEndian.Uint16(reply[6:]) != 1 {
+	if err != nil || n != len(request) || reply[0] != answer || binary.BigEndian.Uint16(reply[6:]) != 1 {
 		return fmt.Errorf("ping %s: no reply: %w", to, err)
 	}
 	return nil
@@ -294,8 +305,12 @@ func pingOn(fd int, to string, wait time.Duration) error {
 
 // resolve asks the internet's name server, from a namespace.
 func resolve(from *clab.Host, name string) (string, error) {
+	return resolveBy(from, clab.NameServer4, name)
+}
+
+func resolveBy(from *clab.Host, server, name string) (string, error) {
 	r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return from.DialContext(ctx, "udp", clab.NameServer4+":53")
+		return from.DialContext(ctx, "udp", net.JoinHostPort(server, "53"))
 	}}
 	ctx, cancel := context.WithTimeout(context.Background(), waitTime)
 	defer cancel()
@@ -346,12 +361,12 @@ func echo(from *clab.Host, network, to string) (string, error) {
 func serve(t testing.TB, h *clab.Host) {
 	t.Helper()
 	var s clab.Services
-	l, err := h.Listen("tcp4", ":7")
+	l, err := h.Listen("tcp", ":7")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.ServeEcho(l)
-	p, err := h.ListenPacket("udp4", ":7")
+	p, err := h.ListenPacket("udp", ":7")
 	if err != nil {
 		t.Fatal(err)
 	}

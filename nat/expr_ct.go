@@ -30,8 +30,10 @@ const (
 
 // Bits of NFT_CT_STATE: NF_CT_STATE_BIT, linux/netfilter/nf_conntrack_common.h.
 const (
+	ctStateInvalid     = 1 << 0 // also that of a packet without a connection
 	ctStateEstablished = 1 << 1
 	ctStateRelated     = 1 << 2
+	ctStateUntracked   = 1 << 6
 )
 
 // ctStatusDNAT is IPS_DST_NAT, enum ip_conntrack_status, linux/netfilter/nf_conntrack_common.h.

@@ -40,12 +40,17 @@ func notInSet(name string) *Lookup {
 	return &Lookup{Set: name, Source: NFT_REG_1, Flags: NFT_LOOKUP_F_INV}
 }
 
-// noneOf is "ct KEY ! bits": none of the bits is set.
-func noneOf(key CTKey, bits uint32) []any {
+// noneOf is "ct KEY ! bits": none of the bits is set. someOf is "ct KEY bits". A packet without a connection has a state, and no status:
+// a rule that asks for it ends there.
+func noneOf(key CTKey, bits uint32) []any { return ctBits(key, bits, NFT_CMP_EQ) }
+
+func someOf(key CTKey, bits uint32) []any { return ctBits(key, bits, NFT_CMP_NEQ) }
+
+func ctBits(key CTKey, bits uint32, op CmpOp) []any {
 	return []any{
 		&CT{Dest: NFT_REG_1, Key: key},
 		&Bitwise{Source: NFT_REG_1, Dest: NFT_REG_1, Len: 4, Mask: &Data{Value: Host32(bits)}, Xor: &Data{Value: Host32(0)}},
-		compare(NFT_CMP_EQ, Host32(0)),
+		compare(op, Host32(0)),
 	}
 }
 

@@ -23,7 +23,7 @@ func rules() []Rule {
 		}
 	}
 	all = append(all, neighbours(), noHost(), ipv4.gatewayOnly(), ipv6.gatewayOnly())
-	all = append(all, outsideGuard(), isolateFrom(NFT_META_IIFNAME, NFT_META_OIFGROUP), isolateFrom(NFT_META_OIFNAME, NFT_META_IIFGROUP))
+	all = append(all, untracked(), published(), outsideGuard(), isolateFrom(NFT_META_IIFNAME, NFT_META_OIFGROUP), isolateFrom(NFT_META_OIFNAME, NFT_META_IIFGROUP))
 	all = append(all, ipv4.otherNetwork(), ipv6.otherNetwork(), ipv4.nobody(), ipv6.nobody())
 	all = append(all, ipv4.hairpin(), fromLoopback(), ipv4.masquerade())
 	return append(all, ipv6.hairpin(), ipv6.masquerade())
@@ -127,7 +127,28 @@ func (f *ipFamily) dnat(set string) []any {
 // natRangeProto is NF_NAT_RANGE_MAP_IPS and NF_NAT_RANGE_PROTO_SPECIFIED, which the kernel adds where there are registers.
 const natRangeProto NATFlags = 1<<0 | 1<<1
 
-// outsideGuard is: oifgroup 0x706c iifgroup != 0x706c ct state ! established,related ct status ! dnat drop
+// untracked is: iifgroup 0x706c oifgroup != 0x706c ct state invalid,untracked drop
+//
+// What connection tracking makes nothing of is not masqueraded: it would leave with the container's own source.
+func untracked() Rule {
+	return Rule{Chain: chainForward, UserData: CommentData("cannot be masqueraded"), Expressions: steps(
+		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), meta(NFT_META_OIFGROUP, NFT_CMP_NEQ, Host32(Group)),
+		someOf(NFT_CT_STATE, ctStateInvalid|ctStateUntracked), []any{verdict(NF_DROP)},
+	)}
+}
+
+// published is: oifgroup 0x706c ct status dnat accept
+//
+// Published ports are for everybody, so for other containers too, and the rules after this one are about the rest. It is a rule of its own,
+// since "ct status" in those would end them for a packet that has no connection (nft_ct_get_eval, net/netfilter/nft_ct.c): whatever
+// connection tracking takes for invalid would pass them all.
+func published() Rule {
+	return Rule{Chain: chainForward, UserData: CommentData("published"), Expressions: steps(
+		meta(NFT_META_OIFGROUP, NFT_CMP_EQ, Host32(Group)), someOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_ACCEPT)},
+	)}
+}
+
+// outsideGuard is: oifgroup 0x706c iifgroup != 0x706c ct state ! established,related drop
 //
 // What is not published is not reached from outside; what the host itself sends never comes by here. It is in forward and not at
 // raw priority since connection tracking has to have seen the packet, and by the outgoing link and not by the subnet so
@@ -136,28 +157,24 @@ func outsideGuard() Rule {
 	return Rule{Chain: chainForward, UserData: CommentData("not published"), Expressions: steps(
 		meta(NFT_META_OIFGROUP, NFT_CMP_EQ, Host32(Group)),
 		meta(NFT_META_IIFGROUP, NFT_CMP_NEQ, Host32(Group)),
-		noneOf(NFT_CT_STATE, ctStateEstablished|ctStateRelated),
-		noneOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_DROP)},
+		noneOf(NFT_CT_STATE, ctStateEstablished|ctStateRelated), []any{verdict(NF_DROP)},
 	)}
 }
 
-// isolateFrom is: iifname @isolate oifgroup 0x706c ct status ! dnat drop, and the same for what comes the other way.
-//
-// Published ports are for everybody, so for other containers too.
+// isolateFrom is: iifname @isolate oifgroup 0x706c drop, and the same for what comes the other way.
 func isolateFrom(name, group MetaKey) Rule {
 	return Rule{Chain: chainForward, UserData: CommentData("isolated"), Expressions: steps(
-		[]any{&Meta{Dest: NFT_REG_1, Key: name}, inSet(isolateSet)}, meta(group, NFT_CMP_EQ, Host32(Group)),
-		noneOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_DROP)},
+		[]any{&Meta{Dest: NFT_REG_1, Key: name}, inSet(isolateSet)}, meta(group, NFT_CMP_EQ, Host32(Group)), []any{verdict(NF_DROP)},
 	)}
 }
 
-// otherNetwork is: iifgroup 0x706c oifgroup 0x706c ip saddr . ip daddr != @within4 ct status ! dnat drop
+// otherNetwork is: iifgroup 0x706c oifgroup 0x706c ip saddr . ip daddr != @within4 drop
 //
 // Containers of different networks reach each other by published ports alone.
 func (f *ipFamily) otherNetwork() Rule {
 	return Rule{Chain: chainForward, UserData: CommentData("another network"), Expressions: steps(
 		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), meta(NFT_META_OIFGROUP, NFT_CMP_EQ, Host32(Group)), f.isFamily(),
-		f.notWithin(), noneOf(NFT_CT_STATUS, ctStatusDNAT), []any{verdict(NF_DROP)},
+		f.notWithin(), []any{verdict(NF_DROP)},
 	)}
 }
 
