@@ -84,6 +84,7 @@ type attacher struct {
 	inside  *rtnl.Conn      // in the container
 	sysctls sysctls         // in the container
 	peer    uint32          // index of the container's link
+	first   bool            // plumb's table was made with its lease
 	undo    undo
 }
 
@@ -110,6 +111,7 @@ func (a *attacher) run(ctx context.Context) error {
 	if err := a.takeLease(ctx); err != nil {
 		return err
 	}
+	a.flushBefore()
 	if err := a.switchOn(); err != nil {
 		return err
 	}
@@ -122,7 +124,6 @@ func (a *attacher) run(ctx context.Context) error {
 		}
 	}
 	a.allowPing()
-	a.host.flush(a.addrs(), a.Publish)
 	return nil
 }
 

@@ -49,18 +49,15 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 			return true, err
 		}
 	}
-	var addrs []netip.Addr
-	for i := range leases {
-		_, err := h.nat.Reclaim(&leases[i])
-		errs, addrs = append(errs, err), append(addrs, leases[i].Addr)
-	}
 	var publish []Publish
 	for _, end := range ends {
 		id, _ := identityOf(end)
 		publish = append(publish, id.publish...)
 	}
-	if len(addrs) > 0 {
-		h.flush(addrs, publish)
+	h.flush(addrsOf(leases), publish)
+	for i := range leases {
+		_, err := h.nat.Reclaim(&leases[i])
+		errs = append(errs, err)
 	}
 	for _, end := range ends {
 		errs = append(errs, h.remove(end.Index, end.Name))

@@ -31,9 +31,6 @@ var ExplainLimit = explainLimit
 // CheckRate says why a limit cannot be meant.
 var CheckRate = checkRate
 
-// WaitFlushed waits until connection tracking has forgotten what it should.
-func (h *Host) WaitFlushed() { h.flusher.wg.Wait() }
-
 // A Watch is what a living process does for one container.
 type Watch struct{ w *watch }
 

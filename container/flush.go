@@ -1,70 +1,44 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync"
 
-	"plumb/container/netns"
 	"plumb/nat"
 	"plumb/rtnl"
 
 	"golang.org/x/sys/unix"
 )
 
-// A flusher makes connection tracking forget, beside what its Host does: where there are IPv6 connections that takes 10 ms, however few they
-// are (nat.Conn.FlushConnections), and nobody need wait for it but who closes the Host. What is asked for meanwhile is done together.
-type flusher struct {
-	mu      sync.Mutex
-	pending []nat.Flow
-	running bool
-	wg      sync.WaitGroup
-}
-
 // flush makes connection tracking forget what it knows of a container's addresses, and of the UDP ports that it publishes: entries of
 // before would take datagrams past the rules, or to whoever had the address then, for as long as a client keeps on
 // sending. What cannot be flushed is told, and is no failure.
+//
+// It has to be done before the addresses are somebody's who sends, or it would cut his connections. Where there are connections over IPv6 it takes
+// 10 ms, however few they are (nat.Conn.FlushConnections).
 func (h *Host) flush(addrs []netip.Addr, publish []Publish) {
 	flows, err := h.publishedFlows(publish)
-	if err != nil {
-		h.notice("old connections to published ports may go on: " + err.Error())
-	}
 	for _, a := range addrs {
 		flows = append(flows, nat.Flow{Addr: a})
 	}
-	f := &h.flusher
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.pending = append(f.pending, flows...)
-	if !f.running && len(f.pending) > 0 {
-		f.running = true
-		f.wg.Go(h.flushPending)
+	if err == nil && len(flows) > 0 {
+		err = h.nat.FlushConnections(flows...)
+	}
+	if err != nil && !errors.Is(err, unix.EPERM) {
+		h.notice("old connections of containers may go on: " + err.Error())
 	}
 }
 
-// flushPending flushes what there is to flush, until there is no more.
-func (h *Host) flushPending() {
-	f := &h.flusher
-	conn, err := netns.Open(h.ns, func() (*nat.Conn, error) { return nat.Dial(h.config("host", unix.NETLINK_NETFILTER)) })
-	for {
-		f.mu.Lock()
-		flows := f.pending
-		f.pending, f.running = nil, len(flows) > 0
-		f.mu.Unlock()
-		if len(flows) == 0 {
-			break
-		}
-		if err == nil {
-			err = conn.FlushConnections(flows...)
-		}
-		if err != nil {
-			h.notice("old connections of containers may go on: " + err.Error())
-		}
+// flushBefore flushes for a container that comes. While plumb's table stands, nobody has a connection to an address of its subnets that is nobody's
+// (chain forward), and whoever gives one back flushes it; so the addresses need it only where the table is new.
+func (a *attacher) flushBefore() {
+	var addrs []netip.Addr
+	if a.first {
+		addrs = a.addrs()
 	}
-	if conn != nil {
-		conn.Close() // whatever it says: nothing is owed to it
-	}
+	a.host.flush(addrs, a.Publish)
 }
 
 // publishedFlows are what is sent to the published UDP ports. TCP begins anew by itself.

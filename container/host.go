@@ -23,8 +23,6 @@ type Host struct {
 	notice func(string)
 	proc   ownProc
 
-	flusher flusher
-
 	transport func(family int) wire.Transport // of tests; nil, or its nil, is a netlink socket
 }
 
@@ -84,9 +82,8 @@ func (h *Host) config(namespace string, family int) wire.Config {
 // needNetAdmin says what to do about EPERM.
 const needNetAdmin = "CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn"
 
-// Close closes the sockets, when old connections of those that have come and gone are forgotten. What is attached stays attached.
+// Close closes the sockets. What is attached stays attached.
 func (h *Host) Close() error {
-	h.flusher.wg.Wait()
 	errs := []error{h.proc.close()}
 	if h.nat != nil {
 		errs = append(errs, h.nat.Close())

@@ -59,8 +59,8 @@ func TestNobodysAddress(t *testing.T) {
 	})
 }
 
-// A neighbour in the LAN plays both sides of a connection to an address that nobody has yet. To connection tracking it is then
-// established, and would let him in to the container that gets the address.
+// A neighbour in the LAN plays both sides of a connection to an address that nobody has yet. To connection tracking it would then be
+// established, and let him in to the container that gets the address.
 func TestConnectionBeforeContainer(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -75,7 +75,7 @@ func TestConnectionBeforeContainer(t *testing.T) {
 		there := forged{src: c[0], dst: c[1], proto: unix.IPPROTO_UDP, payload: ports(unix.IPPROTO_UDP, 4321, 7000)}
 		back := forged{src: c[1], dst: c[0], proto: unix.IPPROTO_UDP, payload: ports(unix.IPPROTO_UDP, 7000, 4321)}
 		must(t, attacker.send(there))
-		check(t, listen(t, other).comes(attacker, back)) // a host that forwards has no reason not to
+		must(t, attacker.send(back))
 		knocks = append(knocks, there)
 	}
 	box, _ := w.attach(container.Network{Name: "second"})

@@ -33,7 +33,8 @@ func (a *attacher) takeLease(ctx context.Context) error {
 	c := clearer{attacher: a}
 	for {
 		lease := want
-		_, err := a.host.nat.Attach(&lease)
+		made, err := a.host.nat.Attach(&lease)
+		a.first = a.first || made
 		a.noteLease(&lease, err)
 		if err == nil || errors.Is(err, nat.ErrUnconfirmed) || unanswered(err) {
 			return err
@@ -203,15 +204,21 @@ func (h *Host) release(leases []nat.Lease, publish []Publish) error {
 	if len(leases) == 0 {
 		return nil
 	}
-	var addrs []netip.Addr
+	h.flush(addrsOf(leases), publish)
 	for i := range leases { // the first takes the others along
 		if _, err := h.nat.Reclaim(&leases[i]); err != nil {
 			return err
 		}
+	}
+	return h.leave()
+}
+
+func addrsOf(leases []nat.Lease) []netip.Addr {
+	var addrs []netip.Addr
+	for i := range leases {
 		addrs = append(addrs, leases[i].Addr)
 	}
-	h.flush(addrs, publish)
-	return h.leave()
+	return addrs
 }
 
 // leave is called when a lease has been given back. What killed processes left must not keep the table.
@@ -289,10 +296,8 @@ func (h *Host) reclaim(lease *nat.Lease, dying bool) (free bool, err error) {
 		err = h.remove(link.Index, link.Name)
 	}
 	if err == nil {
-		_, err = h.nat.Reclaim(lease)
-	}
-	if err == nil {
 		h.flush([]netip.Addr{lease.Addr}, nil)
+		_, err = h.nat.Reclaim(lease)
 	}
 	if err != nil {
 		return false, fmt.Errorf("reclaim %s, which %s left: %w", lease.Addr, lease.Comment.Name, err)

@@ -265,7 +265,6 @@ func TestStaleConnections(t *testing.T) {
 		_, err = client.WriteTo([]byte("before "+name), to)
 		must(t, err)
 		box, a := w.attach(publish(t, name, "5000:7000/udp"))
-		w.h.WaitFlushed()
 		socket, err := box.ListenPacket("udp4", ":7000")
 		must(t, err)
 		_, err = client.WriteTo([]byte("to "+name), to)
@@ -275,7 +274,6 @@ func TestStaleConnections(t *testing.T) {
 		}
 		must(t, socket.Close())
 		w.detach(name)
-		w.h.WaitFlushed()
 		left := lab.Run(t, w.host, "conntrack", "-L", "-p", "udp")
 		if strings.Contains(left, a.Addr.Addr().String()) {
 			t.Errorf("after %s has gone there is\n%s", name, left)

@@ -178,13 +178,14 @@ func (f *ipFamily) otherNetwork() Rule {
 	)}
 }
 
-// nobody is: iifgroup 0x706c oifgroup != 0x706c ip daddr @nets4 drop
+// nobody is: oifgroup != 0x706c ip daddr @nets4 drop
 //
 // An address of a network that no container has is routed like the rest of the world. What a container sends there would leave by
-// the uplink, with the container's own source, as nothing between plumb's subnets is masqueraded; and an internal one would have its way out.
+// the uplink, with the container's own source, as nothing between plumb's subnets is masqueraded; and an internal one would have its way out. What comes
+// from outside would make an established connection, for the container that gets the address to find.
 func (f *ipFamily) nobody() Rule {
 	return Rule{Chain: chainForward, UserData: CommentData("nobody's address"), Expressions: steps(
-		meta(NFT_META_IIFGROUP, NFT_CMP_EQ, Host32(Group)), meta(NFT_META_OIFGROUP, NFT_CMP_NEQ, Host32(Group)), f.isFamily(),
+		meta(NFT_META_OIFGROUP, NFT_CMP_NEQ, Host32(Group)), f.isFamily(),
 		[]any{f.loadDst(NFT_REG_1), inSet(f.nets), verdict(NF_DROP)},
 	)}
 }

@@ -92,8 +92,8 @@ type rules struct {
 	elements []nat.Element
 }
 
-func (r *rules) Tables(nat.Family) ([]nat.Table, error) { return nil, nil }
-func (r *rules) Chains(nat.Family) ([]nat.Chain, error) { return r.chains, nil }
+func (r *rules) Tables(nat.Family) ([]nat.Table, error)                  { return nil, nil }
+func (r *rules) Chains(nat.Family) ([]nat.Chain, error)                  { return r.chains, nil }
 func (r *rules) Rules(_ nat.Family, _, chain string) ([]nat.Rule, error) { return r.rules[chain], nil }
 
 func (r *rules) Elements(nat.Family, string, string) ([]nat.Element, error) { return r.elements, nil }
