@@ -47,18 +47,39 @@ func (h *Host) Run(ctx context.Context, spec Spec) (status int, err error) {
 		p.Wait()
 		return 0, fmt.Errorf("attach %s: %w", spec.Network.Name, err)
 	}
-	status, err = h.supervise(spec, p, attachment)
+	h.tellPublished(spec.Network.Publish, attachment)
+	status, err = h.supervise(ctx, spec, p, attachment)
 	if left := h.Release(attachment); left != nil {
 		err = errors.Join(err, fmt.Errorf("detach %s: %w", spec.Network.Name, left))
 	}
 	return status, err
 }
 
-// supervise starts the command of a container that has its network, and returns when the process has ended.
-func (h *Host) supervise(spec Spec, p *Process, a *Attachment) (status int, err error) {
-	files, err := h.etcFiles(spec, a)
+// tellPublished tells of host ports that were chosen, and what other firewalls do.
+func (h *Host) tellPublished(asked []Publish, a *Attachment) {
+	for i := range a.Publish {
+		if asked[i].HostPort == 0 {
+			h.notice(fmt.Sprintf("%s publishes %s", a.Name, &a.Publish[i]))
+		}
+	}
+	warning, err := h.FirewallWarning(a)
+	if err != nil {
+		warning = "other firewalls could not be looked at: " + err.Error()
+	}
+	if warning != "" {
+		h.notice(warning)
+	}
+}
+
+// supervise starts the command of a container that has its network, and serves it until the process has ended.
+func (h *Host) supervise(ctx context.Context, spec Spec, p *Process, a *Attachment) (status int, err error) {
+	services, err := h.Serve(ctx, a, p.NetNS(), ServiceOptions{Network: spec.Network, DNS: spec.DNS})
 	if err == nil {
-		err = p.Release(files)
+		defer func() { err = errors.Join(err, services.Close()) }()
+		var files Files
+		if files, err = h.etcFiles(spec, a, services.answersNames()); err == nil {
+			err = p.Release(files)
+		}
 	}
 	if err != nil {
 		p.Kill()
@@ -68,8 +89,8 @@ func (h *Host) supervise(spec Spec, p *Process, a *Attachment) (status int, err 
 	return p.Wait()
 }
 
-// etcFiles writes what the container's /etc says of its network.
-func (h *Host) etcFiles(spec Spec, a *Attachment) (files Files, err error) {
+// etcFiles writes what the container's /etc says of its network; served is whether plumb answers names in it.
+func (h *Host) etcFiles(spec Spec, a *Attachment, served bool) (files Files, err error) {
 	host := HostResolver{}
 	for file, text := range map[string]*string{"/etc/resolv.conf": &host.ResolvConf, StubResolverFile: &host.BehindStub} {
 		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
@@ -82,6 +103,9 @@ func (h *Host) etcFiles(spec Spec, a *Attachment) (files Files, err error) {
 		*text = string(b)
 	}
 	text, unreachable := ResolvConf(host, spec.DNS)
+	if served {
+		text, unreachable = ownResolvConf(host, spec.DNS), false
+	}
 	if unreachable && !spec.Network.Internal {
 		h.notice("the host names no resolver that a container can reach, so names will not resolve in " + a.Name + ": name one with --dns")
 	}

@@ -30,11 +30,13 @@ type watch struct {
 	rulesets *nat.Conn  // events of nftables
 	wg       sync.WaitGroup
 	stop     context.CancelFunc
+	gone     chan struct{} // closed when the container's links have gone
+	once     sync.Once
 }
 
 // startWatch begins to watch. What changes after it returns is seen.
 func (h *Host) startWatch(ctx context.Context, n *Network, a *Attachment, target *netns.NS) (*watch, error) {
-	w := &watch{host: h, a: a, ownMTU: n.MTU != 0, internal: n.Internal, named: n.Uplinks, in: n.RateIn, out: n.RateOut}
+	w := &watch{host: h, a: a, ownMTU: n.MTU != 0, internal: n.Internal, named: n.Uplinks, gone: make(chan struct{}), in: n.RateIn, out: n.RateOut}
 	ctx, w.stop = context.WithCancel(ctx)
 	if err := w.open(target); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch over %s: %w", a.Name, err), w.close())
@@ -139,13 +141,17 @@ func (w *watch) restore(cut bool) {
 
 // watchLinks follows the uplinks: their MTU, and which they are.
 func (w *watch) watchLinks(ctx context.Context) {
-	if w.internal {
-		return
+	var ups []uplink
+	if !w.internal {
+		ups = w.follow(nil) // what has changed since the attach
 	}
-	ups := w.follow(nil) // what has changed since the attach
+	w.lookWhetherGone()
 	for {
 		err := w.links.Events(ctx, func(e rtnl.Event) error {
-			if w.concerns(e, ups) {
+			switch {
+			case e.Link != nil && e.Link.Index == w.a.HostIndex && (e.Deleted || dying(e.Link)):
+				w.once.Do(func() { close(w.gone) })
+			case !w.internal && w.concerns(e, ups):
 				ups = w.follow(ups)
 			}
 			return nil
@@ -156,7 +162,18 @@ func (w *watch) watchLinks(ctx context.Context) {
 			}
 			return
 		}
-		ups = w.follow(ups)
+		if !w.internal {
+			ups = w.follow(ups)
+		}
+		w.lookWhetherGone()
+	}
+}
+
+// lookWhetherGone looks for the container's link, of which an event may have been missed.
+func (w *watch) lookWhetherGone() {
+	link, err := w.host.rtnl.LinkByIndex(w.a.HostIndex)
+	if errors.Is(err, unix.ENODEV) || err == nil && dying(link) {
+		w.once.Do(func() { close(w.gone) })
 	}
 }
 

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
+	"os/signal"
 
 	"plumb/container"
 	"plumb/container/netns"
+
+	"golang.org/x/sys/unix"
 )
 
 func attachCommand() command {
@@ -22,6 +26,7 @@ func attachCommand() command {
 		f.StringVar(&n.network.Hostname, "hostname", "", "host `NAME` by which other containers find it, beside its name")
 		pid := f.Int("pid", 0, "`PID` of a process in the namespace")
 		path := f.String("netns", "", "`PATH` of the namespace, such as /run/netns/web")
+		watch := f.Bool("watch", false, "stay, until it is interrupted or the namespace ends, and then detach: put back what somebody flushes, follow the uplink's MTU, answer names on 127.0.0.11, relay published ports from ::1")
 		n.register(f)
 		words, err := f.parseAnywhere(args)
 		switch {
@@ -35,15 +40,13 @@ func attachCommand() command {
 			return usagef("--pid %d: a process id is a positive number", *pid)
 		}
 		n.network.Name = words[0]
-		a, err := n.attach(*pid, *path)
-		if err != nil {
+		show := printAttachment
+		if *asJSON {
+			show = func(a *container.Attachment) { fmt.Println(attachmentJSON(a)) }
+		}
+		if err := n.attach(*pid, *path, *watch, show); err != nil {
 			return &onError{n.network.Name, err}
 		}
-		if *asJSON {
-			fmt.Println(attachmentJSON(a))
-			return nil
-		}
-		printAttachment(a)
 		return nil
 	}
 	return c
@@ -85,23 +88,40 @@ func warn(host *container.Host, a *container.Attachment) {
 	}
 }
 
-// attach gives the namespace of a process, or at a path, its network.
-func (n *networkFlags) attach(pid int, path string) (*container.Attachment, error) {
+// attach gives the namespace of a process, or at a path, its network, and shows it. With watch it stays with it until it is interrupted.
+func (n *networkFlags) attach(pid int, path string, watch bool, show func(*container.Attachment)) error {
 	target, err := openTarget(pid, path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer target.Close()
 	host, err := n.openHost()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer host.Close()
-	a, err := host.Attach(context.Background(), n.network, target)
-	if err == nil {
-		warn(host, a)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	a, err := host.Attach(ctx, n.network, target)
+	if err != nil {
+		return err
 	}
-	return a, err
+	warn(host, a)
+	if !watch {
+		show(a)
+		return nil
+	}
+	services, err := host.Serve(ctx, a, target, container.ServiceOptions{Network: n.network})
+	if err == nil {
+		show(a)
+		select {
+		case <-ctx.Done():
+		case <-services.Gone():
+		}
+		err = services.Close()
+	}
+	_, detachErr := host.Detach(a.Name)
+	return errors.Join(err, detachErr)
 }
 
 func openTarget(pid int, path string) (*netns.NS, error) {

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,18 +34,7 @@ func (h *Host) DialContext(ctx context.Context, network, address string) (net.Co
 	if err != nil {
 		return nil, err
 	}
-	f, err := h.socket(e)
-	if err != nil {
-		return nil, e.failed("dial", err)
-	}
-	defer f.Close() // FileConn has a descriptor of its own
-	if err := Connect(ctx, f, e.sockaddr()); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, e.failed("dial", err)
-	}
-	return net.FileConn(f)
+	return h.ns.DialContext(ctx, network[:3], e.addr)
 }
 
 // Listen listens in the host by "tcp", "tcp4" or "tcp6". Without a host in it, the address (":80") is that of all addresses
@@ -127,50 +115,6 @@ func (h *Host) socket(e endpoint) (f *os.File, err error) {
 		}
 	}
 	return f, err
-}
-
-// Connect connects a socket that does not block, and waits as long as ctx allows. Errors are the kernel's, in an
-// *os.SyscallError, or os.ErrDeadlineExceeded once ctx is done.
-func Connect(ctx context.Context, f *os.File, to unix.Sockaddr) error {
-	defer context.AfterFunc(ctx, func() { f.SetWriteDeadline(time.Unix(1, 0)) })()
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	started := false
-	var result error
-	err = raw.Write(func(fd uintptr) bool {
-		if started {
-			result = connected(int(fd))
-		} else {
-			started, result = true, unix.Connect(int(fd), to)
-		}
-		return result != unix.EINPROGRESS
-	})
-	if err != nil {
-		return err
-	}
-	return os.NewSyscallError("connect", result)
-}
-
-// connected is how a connect that was begun has ended: EINPROGRESS says that it has not. A socket may be
-// writable for no reason (it is so before it is connected), so the peer's address has the last word.
-func connected(fd int) error {
-	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err != nil {
-		return err
-	}
-	switch errno := unix.Errno(n); errno {
-	case 0:
-		if _, err := unix.Getpeername(fd); err != nil {
-			return unix.EINPROGRESS
-		}
-		return nil
-	case unix.EALREADY, unix.EINTR:
-		return unix.EINPROGRESS
-	default:
-		return errno
-	}
 }
 
 // control runs f on a file's descriptor.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"plumb/container/lab"
+	"plumb/container/netns"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,7 +37,7 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lab.Connect(ctx, f, sa); err != nil {
+	if err := netns.Connect(ctx, f, sa); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}

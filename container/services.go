@@ -1,0 +1,147 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+
+	"plumb/container/names"
+	"plumb/container/netns"
+	"plumb/container/relay"
+	"plumb/nat"
+
+	"golang.org/x/sys/unix"
+)
+
+// Services are what a living process does for a container beside what the kernel does by itself: it watches over the container's part of the
+// ruleset and its links, answers names in its namespace, and relays its published ports from ::1, which cannot be translated.
+type Services struct {
+	host     *Host
+	a        *Attachment
+	target   *netns.NS
+	watch    *watch
+	redirect *nat.Redirect
+	resolver resolver
+	stop     context.CancelFunc
+	wg       sync.WaitGroup
+}
+
+// ServiceOptions say what Serve does.
+type ServiceOptions struct {
+	Network Network   // that the container was attached with
+	DNS     DNSConfig // Servers are asked instead of the host's
+}
+
+// Serve begins all of it, and returns when it works. It goes on until Close. Without names, where the container's namespace has no nftables for
+// instance, the rest goes on, and a note says so.
+func (h *Host) Serve(ctx context.Context, a *Attachment, target *netns.NS, o ServiceOptions) (*Services, error) {
+	s := &Services{host: h, a: a, target: target}
+	ctx, s.stop = context.WithCancel(ctx)
+	var err error
+	if s.watch, err = h.startWatch(ctx, &o.Network, a, target); err != nil {
+		s.stop()
+		return nil, err
+	}
+	if err := s.serveNames(ctx, o); err != nil {
+		h.notice(fmt.Sprintf("other containers are not found by name from %s: %v", a.Name, err))
+	}
+	if err := s.relayAll(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Gone is closed when the container's links have gone: its namespace has ended, or somebody has detached it.
+func (s *Services) Gone() <-chan struct{} { return s.watch.gone }
+
+// Close ends it.
+func (s *Services) Close() error {
+	s.stop()
+	errs := []error{s.watch.close()}
+	if s.redirect != nil {
+		errs = append(errs, s.redirect.Close())
+	}
+	s.wg.Wait()
+	return errors.Join(errs...)
+}
+
+// answersNames says whether names are answered on names.Addr.
+func (s *Services) answersNames() bool { return s.redirect != nil }
+
+// serveNames answers names on a port of the container's own loopback, and has port 53 there lead to it.
+func (s *Services) serveNames(ctx context.Context, o ServiceOptions) error {
+	sockets, err := netns.Open(s.target, names.Listen)
+	if err != nil {
+		return err
+	}
+	config := s.host.config
+	s.redirect, err = netns.Open(s.target, func() (*nat.Redirect, error) {
+		return nat.DialRedirect(config(s.a.Name, unix.NETLINK_NETFILTER), sockets.AddrPort())
+	})
+	if err != nil {
+		return errors.Join(err, sockets.Close())
+	}
+	zone := &zoneCache{host: s.host, a: s.a}
+	s.resolver = resolver{given: o.DNS.Servers, none: o.Network.Internal}
+	server := &names.Server{Zone: zone.get, Upstreams: s.resolver.upstreams, Dial: s.dialHost}
+	s.wg.Go(func() {
+		if err := server.Serve(ctx, sockets); err != nil {
+			s.host.notice(fmt.Sprintf("names are not answered any more in %s: %v", s.a.Name, err))
+		}
+	})
+	return nil
+}
+
+// dialHost connects from the host's namespace, where its own resolver is reached on 127.0.0.53.
+func (s *Services) dialHost(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+	return s.host.ns.DialContext(ctx, network, to)
+}
+
+// relayAll listens on ::1 for each published port that the host is to reach there.
+func (s *Services) relayAll(ctx context.Context) error {
+	to := s.a.Addr6
+	if !to.IsValid() {
+		to = s.a.Addr
+	}
+	for i := range s.a.Publish {
+		p := &s.a.Publish[i]
+		if !loopback(p, true) {
+			continue
+		}
+		network := nat.ProtoName(p.Proto)
+		if network == "sctp" || p.Count > maxRelayed {
+			s.host.notice(fmt.Sprintf("%s is not relayed from ::1: that is for tcp and udp, and for ranges of up to %d ports", p, maxRelayed))
+			continue
+		}
+		for n := range p.Count {
+			if err := s.relay(ctx, network, p.HostPort+n, netip.AddrPortFrom(to.Addr(), p.Port+n)); err != nil {
+				return fmt.Errorf("publish %s on ::1: %w", p, err)
+			}
+		}
+	}
+	return nil
+}
+
+// maxRelayed is how many ports of a range are relayed: each has a socket.
+const maxRelayed = 256
+
+func (s *Services) relay(ctx context.Context, network string, port uint16, to netip.AddrPort) error {
+	at := netip.AddrPortFrom(netip.IPv6Loopback(), port)
+	socket, err := netns.Open(s.host.ns, func() (*relay.Socket, error) { return relay.Listen(network, at) })
+	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL) {
+		return nil // a host without IPv6, or whose lo is down, has no ::1
+	}
+	if err != nil {
+		return err
+	}
+	r := &relay.Relay{To: to, Dial: s.dialHost}
+	s.wg.Go(func() {
+		if err := r.Serve(ctx, socket); err != nil {
+			s.host.notice(fmt.Sprintf("port %d is not relayed from ::1 any more: %v", port, err))
+		}
+	})
+	return nil
+}
