@@ -59,8 +59,8 @@ func TestNobodysAddress(t *testing.T) {
 	})
 }
 
-// A neighbour in the LAN plays both sides of a connection to an address that nobody has yet. To connection tracking it would then be
-// established, and let him in to the container that gets the address.
+// A neighbour in the LAN plays both sides of a connection with an address that nobody has yet. To connection tracking it is then
+// established, and would let him in to the container that gets the address.
 func TestConnectionBeforeContainer(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -70,23 +70,42 @@ func TestConnectionBeforeContainer(t *testing.T) {
 	w.needIPv6()
 	w.attach(container.Network{Name: "first", Uplinks: []string{"uplink0", lan.Name}})
 	attacker := newInjector(t, other, lan.Name, w.link(host, lan.Name).Address)
-	var knocks []forged
-	for _, c := range [][2]netip.Addr{{lan.Addr4[1], netip.MustParseAddr("10.0.0.3")}, {lan.Addr6[1], netip.MustParseAddr(plumb6 + "3")}} {
-		there := forged{src: c[0], dst: c[1], proto: unix.IPPROTO_UDP, payload: ports(unix.IPPROTO_UDP, 4321, 7000)}
-		back := forged{src: c[1], dst: c[0], proto: unix.IPPROTO_UDP, payload: ports(unix.IPPROTO_UDP, 7000, 4321)}
-		must(t, attacker.send(there))
-		must(t, attacker.send(back))
-		knocks = append(knocks, there)
+	var own, back, there, masked []forged
+	for i, next := range []string{"10.0.0.3", plumb6 + "3"} {
+		me, gateway := []netip.Addr{lan.Addr4[1], lan.Addr6[1]}[i], []netip.Addr{lan.Addr4[0], lan.Addr6[0]}[i]
+		datagram := func(src, dst netip.Addr, from, to uint16) forged {
+			return forged{src: src, dst: dst, proto: unix.IPPROTO_UDP, payload: ports(unix.IPPROTO_UDP, from, to)}
+		}
+		victim := netip.MustParseAddr(next)
+		there = append(there, datagram(me, victim, 4321, 7000))
+		back = append(back, datagram(victim, me, 7000, 4321))
+		masked = append(masked, datagram(me, gateway, 4321, 7000)) // what came from the victim's port had the host's address and this port
+		own = append(own, follow(me.String(), gateway.String()))
+	}
+	home, ear := listen(t, host), listen(t, other)
+	for i := range there {
+		for _, p := range []forged{there[i], back[i], masked[i], there[i], own[i]} {
+			must(t, attacker.send(p))
+		}
+		home.until(follower) // all of that has passed
 	}
 	box, _ := w.attach(container.Network{Name: "second"})
 	inside := listen(t, box)
-	for i := range knocks {
-		must(t, attacker.send(knocks[i]))
-		must(t, w.follow(knocks[i].dst))
+	for i := range there {
+		for _, p := range []forged{there[i], masked[i], own[i]} {
+			must(t, attacker.send(p))
+		}
+		home.until(follower)
+		must(t, w.follow(there[i].dst))
 		if attacked, came := inside.until(follower); attacked || !came {
-			t.Errorf("to %s: a connection from before the container comes through: %v; what the host sends comes: %v", knocks[i].dst, attacked, came)
+			t.Errorf("to %s: a connection from before the container comes through: %v; what the host sends comes: %v", there[i].dst, attacked, came)
 		}
 	}
+	w.without(func() {
+		for _, p := range back {
+			check(t, ear.comes(attacker, p)) // a host that forwards has no reason not to
+		}
+	})
 }
 
 // follow sends a follower from the host itself.

@@ -61,6 +61,8 @@ add rule inet plumb forward iifgroup 0x706c oifgroup 0x706c ip saddr . ip daddr 
 add rule inet plumb forward iifgroup 0x706c oifgroup 0x706c ip6 saddr . ip6 daddr != @within6 drop comment "another network"
 add rule inet plumb forward oifgroup != 0x706c ip daddr @nets4 drop comment "nobody's address"
 add rule inet plumb forward oifgroup != 0x706c ip6 daddr @nets6 drop comment "nobody's address"
+add rule inet plumb forward iifgroup != 0x706c ip saddr @nets4 drop comment "forged source"
+add rule inet plumb forward iifgroup != 0x706c ip6 saddr @nets6 drop comment "forged source"
 add rule inet plumb postrouting oifname . ip saddr @member4 masquerade comment "hairpin"
 add rule inet plumb postrouting oifgroup 0x706c ip saddr 127.0.0.0/8 masquerade
 add rule inet plumb postrouting ip saddr @nets4 ip daddr != @nets4 masquerade
