@@ -14,3 +14,12 @@ func EnterByMove() error {
 	}
 	return r.chroot()
 }
+
+// IdentityWords reads the words of an identity, and writes it anew. ok is false where it is none.
+func IdentityWords(words []string) (written []string, ok bool) {
+	id, ok := parseIdentity(words)
+	if !ok {
+		return nil, false
+	}
+	return id.words(), true
+}

@@ -174,6 +174,9 @@ func (id *identity) set(key, value string) bool {
 	case "at":
 		var seconds float64
 		seconds, err = strconv.ParseFloat(value, 64)
+		if !(seconds >= 0 && seconds < 1<<32) { // NaN is neither
+			return false
+		}
 		id.taken = time.Duration(seconds*1000+0.5) * time.Millisecond
 	case "ns":
 		id.netns, err = strconv.ParseUint(value, 10, 64)
