@@ -48,7 +48,15 @@ func isSharedGateway(r *rtnl.Route, subnet netip.Prefix) bool {
 
 // shareGateway6 puts a gateway's address on lo, if it is not there. The caller has a lease in the subnet: see nat.Conn.Leave.
 func (h *Host) shareGateway6(gateway netip.Addr) error {
-	return ignore(unix.EEXIST, h.rtnl.Do(rtnl.NewAddr(sharedGateway6(gateway), "give lo the gateway's address "+gateway.String())))
+	return explainDisabled(ignore(unix.EEXIST, h.rtnl.Do(rtnl.NewAddr(sharedGateway6(gateway), "give lo the gateway's address "+gateway.String()))))
+}
+
+// explainDisabled says of a refused IPv6 address that the link may have none: net.ipv6.conf.*.disable_ipv6.
+func explainDisabled(err error) error {
+	if errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("%w: %w", errNoIPv6, err)
+	}
+	return err
 }
 
 // switchGateways takes recorded gateways off lo, or puts them there again.

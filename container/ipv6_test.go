@@ -241,3 +241,67 @@ func TestAdvertisedRouteStays(t *testing.T) {
 	set(lan.Name, "accept_ra", "1")
 	lab.Run(t, host, "ip", "-6", "route", "flush", "proto", "ra")
 }
+
+// The default subnet of IPv6 gives way to what the host uses already, and says so; a given one does not.
+func TestOverlap6(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	lan := w.foreign(w.host, "lan0")
+	must(t, w.host.Rtnl().Do(
+		rtnl.NewAddr(rtnl.AddrOf(lan, netip.MustParsePrefix(plumb6+"77/64"), unix.IFA_F_NODAD), ""),
+		rtnl.NewRoute(rtnl.OnLink(lan, netip.MustParsePrefix("fd70:6c75:6d62:1::/80")), ""),
+	))
+	var overlap *container.OverlapError
+	err := w.refused(container.Network{Name: "given", Subnet6: netip.MustParsePrefix(plumb6 + "/64")})
+	if !errors.As(err, &overlap) || overlap.Link != "lan0" || !strings.Contains(err.Error(), "give another one with --subnet6") {
+		t.Errorf("a given subnet: %v", err)
+	}
+	w.notices = nil
+	p := w.party(container.Network{Name: "a"})
+	if p.a.Addr6.String() != "fd70:6c75:6d62:2::2/64" {
+		t.Errorf("the container has %s", p.a.Addr6)
+	}
+	if len(w.notices) != 1 || !strings.Contains(w.notices[0], "is in use by lan0") || !strings.Contains(w.notices[0], "taking fd70:6c75:6d62:2::/64") {
+		t.Errorf("it says %q", w.notices)
+	}
+	w.goesOut(p)
+}
+
+// Where the host or the namespace has IPv6 switched off a container has IPv4, with one note, unless IPv6 was asked for.
+func TestIPv6SwitchedOff(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"host", "new links", "namespace"} {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			l := lab.New(t)
+			host, box := l.NewHost("host"), l.NewHostWith("box", clab.HostOptions{NoUplink: true})
+			off := map[string]*clab.Host{"host": host, "new links": host, "namespace": box}[where]
+			must(t, off.NS().WriteSysctl("net/ipv6/conf/default/disable_ipv6", "1"))
+			if where == "host" {
+				must(t, off.NS().WriteSysctl("net/ipv6/conf/all/disable_ipv6", "1"))
+			}
+			l.Expect(off)
+			w := townOn(t, l, host)
+			before := w.picture(host, box)
+			for _, n := range []container.Network{{Name: "web", NoIPv4: true}, {Name: "web", Subnet6: netip.MustParsePrefix("fd01::/64")}, {Name: "web", Addr6: netip.MustParseAddr(plumb6 + "9")}} {
+				_, err := w.h.Attach(t.Context(), n, box.NS())
+				if err == nil || !strings.Contains(err.Error(), "there is no IPv6 to be had") {
+					t.Errorf("IPv6 that was asked for: %v", err)
+				}
+				w.same(before, host, box)
+			}
+			w.notices = nil
+			a, err := w.h.Attach(t.Context(), container.Network{Name: "web"}, box.NS())
+			must(t, err)
+			defer w.detach("web")
+			if a.Addr6.IsValid() || !a.Addr.IsValid() {
+				t.Errorf("the container has %s and %s", a.Addr, a.Addr6)
+			}
+			if len(w.notices) != 1 || !strings.Contains(w.notices[0], "web has IPv4 only: there is no IPv6 to be had") {
+				t.Errorf("it says %q", w.notices)
+			}
+			check(t, ping(box, "8.8.8.8"))
+		})
+	}
+}

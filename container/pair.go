@@ -112,7 +112,7 @@ func (a *attacher) setUpHostEnd() error {
 	requests = append(requests, limitRequests(a.HostIndex, a.net.RateIn, a.MTU, "hold what "+a.Name+" receives to "+a.net.RateIn.String())...)
 	requests = append(requests, rtnl.SetUp(a.HostIndex, "set "+a.HostLink+" up"))
 	requests = append(requests, a.gatewayRequests()...)
-	return explainLimit(first(a.host.rtnl.Do(requests...)))
+	return explainDisabled(explainLimit(first(a.host.rtnl.Do(requests...))))
 }
 
 // gateway6 is the link-local address of the host's end. Without one that can be used nothing is forwarded to the container, as a
