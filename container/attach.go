@@ -165,7 +165,7 @@ func (a *attacher) chooseSubnets() error {
 	}
 	c := chooser{host: a.host, net: &a.net, nets: nets}
 	if !a.net.NoIPv4 {
-		c.given, c.first = a.net.Subnet, defaultSubnet
+		c.given, c.first, c.other = a.net.Subnet, defaultSubnet, unusual(a.asked[1], defaultSubnet6)
 		c.routes = a.hostRoutes
 		subnet, err := c.choose()
 		if err != nil {
@@ -181,7 +181,7 @@ func (a *attacher) chooseSubnets() error {
 		if _, err := a.host.forwards6(); err != nil {
 			return err
 		}
-		c.given, c.first = a.net.Subnet6, defaultSubnet6
+		c.given, c.first, c.other = a.net.Subnet6, defaultSubnet6, unusual(a.asked[0], defaultSubnet)
 		c.routes = func() ([]rtnl.Route, error) { return a.host.rtnl.Routes(rtnl.IPv6) }
 		subnet, err := c.choose()
 		if err != nil {
@@ -194,6 +194,14 @@ func (a *attacher) chooseSubnets() error {
 		a.net.Subnet6 = subnet
 	}
 	return nil
+}
+
+// unusual is a subnet that was given and is not the default, or none.
+func unusual(given, usual netip.Prefix) netip.Prefix {
+	if given == usual {
+		return netip.Prefix{}
+	}
+	return given
 }
 
 // switchOn makes the host forward for the container.

@@ -54,7 +54,7 @@ func (h *Host) Serve(ctx context.Context, a *Attachment, target *netns.NS, o Ser
 	return s, nil
 }
 
-// Gone is closed when the container's links have gone: its namespace has ended, or somebody has detached it.
+// Gone is closed when the container's links have gone: somebody has detached it. Its namespace does not end before Close, for the name server is in it.
 func (s *Services) Gone() <-chan struct{} { return s.watch.gone }
 
 // Close ends it.

@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/netip"
 
 	"plumb/nat"
@@ -31,6 +32,7 @@ type chooser struct {
 	net    *Network
 	given  netip.Prefix // not valid: the default
 	first  netip.Prefix // the default
+	other  netip.Prefix // what was given in the other family, if it is not the default there
 	nets   []nat.Net    // what the table knows, of both families
 	routes func() ([]rtnl.Route, error)
 }
@@ -47,6 +49,9 @@ func (c *chooser) choose() (netip.Prefix, error) {
 	subnet := c.given
 	if !subnet.IsValid() {
 		subnet = c.first
+		if c.other.IsValid() && c.net.Network == "" {
+			subnet = besideOf(c.other, subnet)
+		}
 		if c.net.Network != "" {
 			subnet = nextSubnet(subnet) // the first is left to those who name no network
 		}
@@ -73,6 +78,22 @@ func (c *chooser) choose() (netip.Prefix, error) {
 		}
 		subnet = next
 	}
+}
+
+// besideOf is the default subnet beside one of the other family that is not the default: containers with different subnets in one family must not
+// share one in the other. It is the same each time, and among those that networks with names hardly get to.
+func besideOf(other, first netip.Prefix) netip.Prefix {
+	hash := fnv.New32a()
+	hash.Write([]byte(other.String()))
+	sum := hash.Sum32()
+	if first.Addr().Is4() {
+		b := first.Addr().As4()
+		b[2] = byte(128 + sum%128)
+		return netip.PrefixFrom(netip.AddrFrom4(b), first.Bits())
+	}
+	b := first.Addr().As16()
+	b[6], b[7] = byte(0x80|sum>>8), byte(sum)
+	return netip.PrefixFrom(netip.AddrFrom16(b), first.Bits())
 }
 
 // whose is by whom a subnet is used, for a note.

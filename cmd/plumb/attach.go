@@ -26,7 +26,7 @@ func attachCommand() command {
 		f.StringVar(&n.network.Hostname, "hostname", "", "host `NAME` by which other containers find it, beside its name")
 		pid := f.Int("pid", 0, "`PID` of a process in the namespace")
 		path := f.String("netns", "", "`PATH` of the namespace, such as /run/netns/web")
-		watch := f.Bool("watch", false, "stay, until it is interrupted or the namespace ends, and then detach: put back what somebody flushes, follow the uplink's MTU, answer names on 127.0.0.11, relay published ports from ::1")
+		watch := f.Bool("watch", false, "stay, until it is interrupted or the process of --pid ends, and then detach: put back what somebody flushes, follow the uplink's MTU, answer names on 127.0.0.11, relay published ports from ::1")
 		n.register(f)
 		words, err := f.parseAnywhere(args)
 		switch {
@@ -100,6 +100,14 @@ func (n *networkFlags) attach(pid int, path string, watch bool, show func(*conta
 		return err
 	}
 	defer host.Close()
+	var ended <-chan struct{}
+	if watch && pid != 0 { // what watches is in the namespace, too, and keeps it from ending
+		var stop func()
+		if ended, stop, err = container.Ended(pid); err != nil {
+			return err
+		}
+		defer stop()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	a, err := host.Attach(ctx, n.network, target)
@@ -116,6 +124,7 @@ func (n *networkFlags) attach(pid int, path string, watch bool, show func(*conta
 		show(a)
 		select {
 		case <-ctx.Done():
+		case <-ended:
 		case <-services.Gone():
 		}
 		err = services.Close()
