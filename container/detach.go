@@ -97,7 +97,7 @@ func (h *Host) findLink(name, link, anyName string) (*rtnl.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id, ok := identityOf(found); found.Group != LinkGroup || ok && id.name != name {
+	if id, ok := identityOf(found); !isHostEnd(found) || ok && id.name != name {
 		return nil, fmt.Errorf("link %s is not the host end of a container %s: it is left alone", found.Name, name)
 	}
 	return found, nil

@@ -220,7 +220,7 @@ func (id *identity) address() netip.Addr {
 
 // identityOf reads who a link is. ok is false where it is no host end of plumb's.
 func identityOf(l *rtnl.Link) (id identity, ok bool) {
-	if l == nil || l.Group != LinkGroup {
+	if l == nil || !isHostEnd(l) {
 		return id, false
 	}
 	words := strings.Fields(l.Alias)

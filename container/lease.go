@@ -312,7 +312,7 @@ const (
 	stale     holding = iota // its link is gone
 	held                     // its link is there, or is being set up
 	ending                   // its link is there, and its namespace gone
-	abandoned                // its link is there, and was not set up: it was killed meanwhile
+	abandoned                // its link is there, and was not set up, as its attach was killed, or DetachAll is removing it
 )
 
 // holder finds the link that a lease was taken for. Indexes and names are used again: it is that link only if its alias
@@ -327,11 +327,11 @@ func (h *Host) holder(l *nat.Lease) (*rtnl.Link, holding, error) {
 	}
 	id, named := identityOf(link)
 	switch {
-	case link.Group != LinkGroup, named && (id.name != l.Comment.Name || !id.has(l.Addr)):
+	case !isHostEnd(link), named && (id.name != l.Comment.Name || !id.has(l.Addr)):
 		return nil, stale, nil
 	case dying(link):
 		return link, ending, nil
-	case !named && age(l) >= settle:
+	case going(link), !named && age(l) >= settle:
 		return link, abandoned, nil
 	}
 	return link, held, nil

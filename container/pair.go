@@ -191,9 +191,9 @@ func (a *attacher) makeRoom(ctx context.Context, refused *wire.Error) error {
 		return a.makeRoomInside()
 	case err != nil:
 		return fmt.Errorf("%w: look who has the name: %w", refused, err)
-	case link.Group != LinkGroup:
+	case !isHostEnd(link):
 		return explained(unix.EEXIST, "the host has a link %s, which is not plumb's: take another name, or remove it", a.HostLink)
-	case dying(link):
+	case dying(link), going(link):
 		return a.host.remove(link.Index, link.Name)
 	}
 	if gone, err := a.host.waitGone(ctx, link.Index, nameWait); err != nil || gone {

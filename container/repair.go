@@ -62,7 +62,7 @@ func (h *Host) hostEnds() ([]rtnl.Link, error) {
 	}
 	ends := links[:0]
 	for _, l := range links {
-		if l.Group == LinkGroup {
+		if isHostEnd(&l) {
 			ends = append(ends, l)
 		}
 	}

@@ -191,7 +191,7 @@ func (h *Host) overlap(subnet netip.Prefix, routes []rtnl.Route) (*OverlapError,
 		if err != nil {
 			return nil, fmt.Errorf("see whose route %s is: %w", dst, err)
 		}
-		if link.Group != LinkGroup {
+		if !isHostEnd(link) {
 			return &OverlapError{Subnet: subnet, Route: dst, Link: link.Name}, nil
 		}
 		ours[links[0]] = true

@@ -100,7 +100,7 @@ func (h *Host) findUplinks(n Network, routes []rtnl.Route) ([]uplink, error) {
 	}
 	for _, index := range defaultLinks(routes) {
 		link, err := h.rtnl.LinkByIndex(index)
-		if errors.Is(err, unix.ENODEV) || err == nil && link.Group == LinkGroup {
+		if errors.Is(err, unix.ENODEV) || err == nil && isHostEnd(link) {
 			continue
 		}
 		if err != nil {
