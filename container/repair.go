@@ -17,6 +17,9 @@ import (
 // repairIfFlushed makes the table anew where it is not there and links say that it should be.
 func (h *Host) repairIfFlushed() error {
 	if _, err := h.nat.Table(nat.NFPROTO_INET, nat.TableName); !errors.Is(err, unix.ENOENT) {
+		if errors.Is(err, unix.EPERM) {
+			err = fmt.Errorf("%w: %s", err, needNetAdmin)
+		}
 		return ignoreMissingNat(err)
 	}
 	_, err := h.Repair()

@@ -40,7 +40,7 @@ func TestErrors(t *testing.T) {
 		{"run -- no-such-command", 127, "plumb: run: run the command: no-such-command: command not found in the container's PATH (/usr/sbin:/usr/bin:/sbin:/bin): no such file or directory\n"},
 		{"run -- DIR/file", 126, "plumb: run: run the command: exec DIR/file: permission denied\n"},
 		{"run --name " + strings.Repeat("x", 64) + " -- true", 125, "plumb: run: name \"" + strings.Repeat("x", 64) + "\": 64 bytes long, 63 is the most\n"},
-		{"run --ip 10.1.0.2 -- true", 125, "plumb: run: ip \"10.1.0.2\": it is not in the subnet 10.0.0.0/24\n"},
+		{"run --ip 10.1.0.2 -- true", 125, "plumb: run: attach NAME: ip \"10.1.0.2\": it is not in the subnet 10.0.0.0/24\n"},
 		{"run --ip 10.0.0.50 -- true", 125, "plumb: run: attach NAME: address 10.0.0.50 is leased to holder (pl-holder): detach it first, or give another address with --ip\n"},
 		{"run --name holder -- true", 125, "plumb: run: attach holder: a container holder is attached already, with 10.0.0.50: detach it first, or take another name\n"},
 		{"run --subnet 203.0.113.0/24 -- true", 125, "plumb: run: attach NAME: subnet 203.0.113.0/24 overlaps 203.0.113.1/32, which the host reaches by uplink0: give another one with --subnet\n"},
@@ -208,8 +208,8 @@ func TestPrivilegesAndKernels(t *testing.T) {
 		status       int
 		want         string
 	}{
-		{"no-net-admin", "run -- true", 125, "plumb: run: attach NAME: create pl-NAME and eth0 at its other end: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},
-		{"no-net-admin", "attach web --pid PID", 1, "plumb: attach web: create pl-web and eth0 at its other end: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},
+		{"no-net-admin", "run -- true", 125, "plumb: run: attach NAME: get table inet plumb: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},
+		{"no-net-admin", "attach web --pid PID", 1, "plumb: attach web: get table inet plumb: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},
 		{"no-sys-admin", "run -- true", 125, "plumb: run: start the container's process: fork/exec /proc/self/fd/N: operation not permitted: new namespaces need root, CAP_SYS_ADMIN or a user namespace (as a normal user: unshare -Urn plumb run …)\n"},
 		{"no-sys-admin", "attach web --pid PID", 1, "plumb: attach web: open a socket in the container's network namespace: enter network namespace net:[N] (setns): operation not permitted: it needs CAP_SYS_ADMIN here and in the user namespace that owns it\n"},
 		{"nobody", "run -- true", 125, "plumb: run: start the container's process: fork/exec /proc/self/fd/N: operation not permitted: new namespaces need root, CAP_SYS_ADMIN or a user namespace (as a normal user: unshare -Urn plumb run …)\n"},
@@ -217,8 +217,8 @@ func TestPrivilegesAndKernels(t *testing.T) {
 		{"nobody", "detach web", 1, "plumb: detach web: read the leases: list the elements of set lease4: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},
 		{"no-nftables", "run -- true", 125, "plumb: run: nf_tables not supported by this kernel: load the module nf_tables, or rebuild with CONFIG_NF_TABLES (open a NETLINK_NETFILTER socket: socket: protocol not supported)\n"},
 		{"no-nftables", "attach web --pid PID", 1, "plumb: attach web: nf_tables not supported by this kernel: load the module nf_tables, or rebuild with CONFIG_NF_TABLES (open a NETLINK_NETFILTER socket: socket: protocol not supported)\n"},
-		{"read-only-sys", "run --dns 8.8.8.8 -- PLUMB ping -c 1 8.8.8.8", 2, "plumb: note: ping in NAME will need CAP_NET_RAW: open /proc/sys/net/ipv4/ping_group_range: read-only file system\nplumb: ping: the kernel lets group 0 open no socket for ICMP (permission denied): sysctl net.ipv4.ping_group_range has to contain it (\"0 2147483647\" is everyone), or this process needs CAP_NET_RAW\n"},
-		{"read-only-sys", "attach web --pid PID", 0, "web eth0 10.0.0.2/24 via 10.0.0.1 (pl-web)\nplumb: note: ping in web will need CAP_NET_RAW: open /proc/sys/net/ipv4/ping_group_range: read-only file system\n"},
+		{"read-only-sys", "run --dns 8.8.8.8 -- PLUMB ping -c 1 8.8.8.8", 2, "plumb: note: NAME has IPv4 only: there is no IPv6 to be had: set sysctl net.ipv6.conf.all.forwarding to \"1\": open /proc/sys/net/ipv6/conf/all/forwarding: read-only file system\nplumb: note: ping in NAME will need CAP_NET_RAW: open /proc/sys/net/ipv4/ping_group_range: read-only file system\nplumb: ping: the kernel lets group 0 open no socket for ICMP (permission denied): sysctl net.ipv4.ping_group_range has to contain it (\"0 2147483647\" is everyone), or this process needs CAP_NET_RAW\n"},
+		{"read-only-sys", "attach web --pid PID", 0, "web eth0 10.0.0.2/24 via 10.0.0.1 (pl-web)\nplumb: note: web has IPv4 only: there is no IPv6 to be had: set sysctl net.ipv6.conf.all.forwarding to \"1\": open /proc/sys/net/ipv6/conf/all/forwarding: read-only file system\nplumb: note: ping in web will need CAP_NET_RAW: open /proc/sys/net/ipv4/ping_group_range: read-only file system\n"},
 		{"", "detach web", 0, ""},
 	} {
 		if c.launch == "nobody" && !mapped(t, 65534) {

@@ -73,7 +73,7 @@ func TestExec(t *testing.T) {
 		{"web no-such-command", 127, "plumb: exec web: run the command: no-such-command: command not found in the container's PATH: no such file or directory\n"},
 		{"web /usr", 126, "plumb: exec web: run the command: exec /usr: permission denied: it is a directory, or lies where no program may run\n"},
 		{"web --workdir /none true", 125, "plumb: exec web: change to the working directory: chdir /none: no such file or directory\n"},
-		{"none true", 125, "plumb: exec none: no container of that name is attached here: no such file or directory\n"},
+		{"none true", 125, "plumb: exec none: nothing named none is attached: plumb ls lists what is\n"},
 		{"--env A web true", 125, "plumb: exec: --env \"A\": NAME=VALUE is needed\nusage: plumb exec [options] NAME [--] [CMD [ARG...]]\n"},
 		{"--user root web true", 125, "plumb: exec: --user \"root\": numbers such as 1000 or 1000:100 are needed\nusage: plumb exec [options] NAME [--] [CMD [ARG...]]\n"},
 		{"", 125, "plumb: exec: give the NAME of a container\nusage: plumb exec [options] NAME [--] [CMD [ARG...]]\n"},

@@ -35,11 +35,14 @@ func TestRunOptions(t *testing.T) {
 		{"--name web", "hostname; cat /etc/hostname", `^web\nweb\n$`},
 		{"--name web --hostname box", "hostname", `^box\n$`},
 		{"", "hostname", `^c-[0-9a-f]{8}\n$`},
-		{"--dns 8.8.8.8 --dns 1.1.1.1 --dns-search corp.example", "cat /etc/resolv.conf", `nameserver 8\.8\.8\.8\nnameserver 1\.1\.1\.1\n`},
+		{"--dns 8.8.8.8 --dns 1.1.1.1 --dns-search corp.example", "cat /etc/resolv.conf", `^nameserver 127\.0\.0\.11\nsearch corp\.example\noptions ndots:0\n$`},
 		{"--dns 8.8.8.8 --dns-search corp.example", "cat /etc/resolv.conf", `search corp\.example\n`},
 		{"--add-host db:10.0.0.7 --add-host cache:10.0.0.8", "cat /etc/hosts", `10\.0\.0\.7\s+db\n10\.0\.0\.8\s+cache\n`},
 		{"--name web", "cat /etc/hosts", `10\.0\.0\.2\s+web\n`},
-		{"", "ip -o addr show dev eth0", `^\d+: eth0 +inet 10\.0\.0\.2/24 scope global noprefixroute eth0\\ +valid_lft forever preferred_lft forever\n$`},
+		{"", "ip -o addr show dev eth0", `^\d+: eth0 +inet 10\.0\.0\.2/24 scope global noprefixroute eth0\\ +valid_lft forever preferred_lft forever\n\d+: eth0 +inet6 fd70:6c75:6d62::2/64 scope global nodad noprefixroute \\ [^\n]*\n\d+: eth0 +inet6 fe80::2/64 scope link nodad \\ [^\n]*\n$`},
+		{"", "ip -6 route", `default via fe80::1 dev eth0 proto static `},
+		{"--subnet6 off", "ip -6 addr show dev eth0", `^$`},
+		{"--subnet off --ip6 fd70:6c75:6d62::77", "ip -4 addr show dev eth0; ip -o -6 addr show dev eth0", `^2: eth0 +inet6 fd70:6c75:6d62::77/64 `},
 		{"", "ip -4 route", `^default via 10\.0\.0\.1 dev eth0 proto static \n10\.0\.0\.1 dev eth0 proto static scope link \n$`},
 		{"", "ip -o link show dev lo", `<LOOPBACK,UP,LOWER_UP>`},
 		{"--ip 10.0.0.77", "ip -o -4 addr show dev eth0", `inet 10\.0\.0\.77/24 `},
@@ -78,7 +81,7 @@ func TestAttachAndDetach(t *testing.T) {
 	box, pid := s.process()
 	for _, target := range [][]string{{"--pid", strconv.Itoa(pid)}, {"--netns", fmt.Sprintf("/proc/%d/ns/net", pid)}} {
 		out := s.succeeds(append([]string{"attach", "web"}, target...)...)
-		if out != "web eth0 10.0.0.2/24 via 10.0.0.1 (pl-web)\n" {
+		if out != "web eth0 10.0.0.2/24 via 10.0.0.1 (pl-web)\nweb eth0 fd70:6c75:6d62::2/64 via fd70:6c75:6d62::1 (pl-web)\n" {
 			t.Errorf("attach %s says %q", target, out)
 		}
 		lab.Run(t, box, s.plumb, "ping", "-c", "1", "8.8.8.8")
