@@ -83,9 +83,14 @@ func TestForgedSources(t *testing.T) {
 			source string
 			target string
 		}{
-			{host, "10.0.0.99", "10.0.0.1"}, {next, "10.0.0.99", "10.0.0.3"}, {out, "10.0.0.99", "8.8.8.8"},
-			{host, plumb6 + "99", plumb6 + "1"}, {host, "fe80::3", "fe80::1"}, {host, "fe80::3", "ff02::1"},
-			{next, plumb6 + "99", plumb6 + "3"}, {out, plumb6 + "99", clab.NameServer6},
+			{host, "10.0.0.99", "10.0.0.1"},
+			{next, "10.0.0.99", "10.0.0.3"},
+			{out, "10.0.0.99", "8.8.8.8"},
+			{host, plumb6 + "99", plumb6 + "1"},
+			{host, "fe80::3", "fe80::1"},
+			{host, "fe80::3", "ff02::1"},
+			{next, plumb6 + "99", plumb6 + "3"},
+			{out, plumb6 + "99", clab.NameServer6},
 		} {
 			for name, p := range attacks(netip.MustParseAddr(c.source), netip.MustParseAddr(c.target), 7000) {
 				if err := c.to.comes(attacker, p); err != nil {

@@ -67,11 +67,20 @@ func TestPublish(t *testing.T) {
 		{w.Internet(), "[" + h6 + "]", hidden},
 		{other, lan.Addr4[0].String(), lan.Addr4[1].String()},
 		{other, "[" + lan.Addr6[0].String() + "]", lan.Addr6[1].String()},
-		{w.host, h4, hidden}, {w.host, "[" + h6 + "]", hidden}, {w.host, "127.0.0.1", "10.0.0.1"}, {w.host, "127.1.2.3", "10.0.0.1"},
-		{w.host, lan.Addr4[0].String(), hidden}, {w.host, "10.0.0.1", hidden},
-		{neighbour, h4, "10.0.0.3"}, {neighbour, "[" + h6 + "]", "fd70:6c75:6d62::3"}, {neighbour, "10.0.0.1", "10.0.0.3"},
-		{stranger, h4, "10.0.1.2"}, {stranger, "[" + h6 + "]", "fd70:6c75:6d62:1::2"},
-		{box, h4, "10.0.0.1"}, {box, "[" + h6 + "]", "fd70:6c75:6d62::1"}, {box, "10.0.0.1", "10.0.0.1"},
+		{w.host, h4, hidden},
+		{w.host, "[" + h6 + "]", hidden},
+		{w.host, "127.0.0.1", "10.0.0.1"},
+		{w.host, "127.1.2.3", "10.0.0.1"},
+		{w.host, lan.Addr4[0].String(), hidden},
+		{w.host, "10.0.0.1", hidden},
+		{neighbour, h4, "10.0.0.3"},
+		{neighbour, "[" + h6 + "]", "fd70:6c75:6d62::3"},
+		{neighbour, "10.0.0.1", "10.0.0.3"},
+		{stranger, h4, "10.0.1.2"},
+		{stranger, "[" + h6 + "]", "fd70:6c75:6d62:1::2"},
+		{box, h4, "10.0.0.1"},
+		{box, "[" + h6 + "]", "fd70:6c75:6d62::1"},
+		{box, "10.0.0.1", "10.0.0.1"},
 	} {
 		for _, network := range []string{"tcp", "udp"} {
 			who, err := echo(c.from, network, c.to+":8080")
@@ -86,8 +95,14 @@ func TestPublish(t *testing.T) {
 		to   string
 		open bool
 	}{
-		{w.host, "127.0.0.1:9090", true}, {w.host, h4 + ":9090", false}, {w.Internet(), h4 + ":9090", false}, {other, lan.Addr4[0].String() + ":9090", false},
-		{w.host, lan.Addr4[0].String() + ":9191", true}, {other, lan.Addr4[0].String() + ":9191", true}, {w.host, "127.0.0.1:9191", false}, {w.Internet(), h4 + ":9191", false},
+		{w.host, "127.0.0.1:9090", true},
+		{w.host, h4 + ":9090", false},
+		{w.Internet(), h4 + ":9090", false},
+		{other, lan.Addr4[0].String() + ":9090", false},
+		{w.host, lan.Addr4[0].String() + ":9191", true},
+		{other, lan.Addr4[0].String() + ":9191", true},
+		{w.host, "127.0.0.1:9191", false},
+		{w.Internet(), h4 + ":9191", false},
 	} {
 		if _, err := echo(c.from, "tcp", c.to); (err == nil) != c.open {
 			t.Errorf("from %s to %s: %v, want open %v", c.from.Name(), c.to, err, c.open)

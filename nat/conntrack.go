@@ -164,7 +164,7 @@ var connectionFilterTable = wire.Table[*ConnectionFilter]{
 const trackSubsystem = unix.NFNL_SUBSYS_CTNETLINK << 8
 
 var (
-	newConnection = wire.Message[Connection]{Type: trackSubsystem | 0, Name: "IPCTNL_MSG_CT_NEW", Body: &connectionTable}
+	newConnection = wire.Message[Connection]{Type: trackSubsystem, Name: "IPCTNL_MSG_CT_NEW", Body: &connectionTable}
 	getConnection = wire.Message[Connection]{Type: trackSubsystem | 1, Name: "IPCTNL_MSG_CT_GET", Body: &connectionTable}
 	delConnection = wire.Message[Connection]{Type: trackSubsystem | 2, Name: "IPCTNL_MSG_CT_DELETE", Body: &connectionTable}
 )

@@ -130,8 +130,10 @@ func addrPatterns(a netip.Addr) []pattern {
 	family := familyOf(a).proto
 	src, dst := Tuple{IP: &TupleIP{Src: a}}, Tuple{IP: &TupleIP{Dst: a}}
 	return []pattern{
-		{family, false, src, partSrc}, {family, false, dst, partDst},
-		{family, true, src, partSrc}, {family, true, dst, partDst},
+		{family, false, src, partSrc},
+		{family, false, dst, partDst},
+		{family, true, src, partSrc},
+		{family, true, dst, partDst},
 	}
 }
 
