@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,8 @@ func (a *attacher) takeLease(ctx context.Context) error {
 func (a *attacher) wanted() (nat.Attachment, error) {
 	want := nat.Attachment{
 		Link: a.HostLink, Comment: nat.Comment{Name: a.Name, IfIndex: a.HostIndex, Taken: a.taken}, Network: a.net.Network,
-		Options: a.net.options(), Publish: a.net.Publish, Police: uint64(a.net.RateOut) / 8,
+		Options: a.net.options(), Publish: slices.Clone(a.net.Publish), // host ports are chosen in it
+		Police: uint64(a.net.RateOut) / 8,
 	}
 	if !a.net.NoIPv4 {
 		want.IPv4 = placeIn(a.net.Subnet, a.net.Addr)

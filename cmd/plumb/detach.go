@@ -3,39 +3,75 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
+
+	"plumb/container"
 )
+
+// detachFlags say whose networks detach takes away.
+type detachFlags struct {
+	networkFlags
+	names         []string
+	all, json     bool
+	named         string   // the network that all are of
+	gone, missing []string // those that have been detached, and those that were not attached
+}
 
 func detachCommand() command {
 	c := command{
-		name: "detach", args: "NAME... [options]",
-		summary: "take a container's network away; content if it is gone already",
+		name: "detach", args: "NAME... | --all [--network NAME] [options]",
+		summary: "take containers' networks away; content if they are gone already",
 	}
-	c.run = func(args []string) error {
-		var n networkFlags
+	c.run = func(args []string) (err error) {
+		var d detachFlags
 		f := newFlags(c)
-		n.registerTrace(f)
-		names, err := f.parseAnywhere(args)
-		if err != nil {
+		f.BoolVar(&d.all, "all", false, "all that are attached, at once; what killed processes have left goes too")
+		f.StringVar(&d.named, "network", "", "with --all: those of the network `NAME` only")
+		f.BoolVar(&d.json, "json", false, "print JSON")
+		d.registerTrace(f)
+		d.names, err = f.parseAnywhere(args)
+		switch {
+		case err != nil:
 			return err
+		case d.all && len(d.names) > 0:
+			return usagef("--all and %q: give names, or --all", strings.Join(d.names, " "))
+		case d.named != "" && !d.all:
+			return usagef("--network %s: it says which --all are meant", d.named)
+		case !d.all && len(d.names) == 0:
+			return usagef("give the NAME that was attached, or --all")
 		}
-		if len(names) == 0 {
-			return usagef("give the NAME that was attached")
-		}
-		host, err := n.openHost()
+		host, err := d.openHost()
 		if err != nil {
 			return err
 		}
 		defer host.Close()
-		for _, name := range names {
-			found, err := host.Detach(name)
-			if err != nil {
-				return &onError{name, err}
-			}
-			if !found {
-				fmt.Fprintf(os.Stderr, "plumb: note: nothing named %s is attached\n", name)
-			}
+		err = d.detach(host)
+		if d.json {
+			fmt.Println(jsonObject("detached", jsonStrings(d.gone), "missing", jsonStrings(d.missing)))
 		}
-		return nil
+		return err
 	}
 	return c
+}
+
+func (d *detachFlags) detach(host *container.Host) (err error) {
+	if d.all {
+		d.gone, err = host.DetachAll(d.named)
+		return err
+	}
+	for _, name := range d.names {
+		found, err := host.Detach(name)
+		switch {
+		case err != nil:
+			return &onError{name, err}
+		case found:
+			d.gone = append(d.gone, name)
+			continue
+		}
+		d.missing = append(d.missing, name)
+		if !d.json {
+			fmt.Fprintf(os.Stderr, "plumb: note: nothing named %s is attached\n", name)
+		}
+	}
+	return nil
 }

@@ -55,7 +55,7 @@ func TestErrors(t *testing.T) {
 		{"attach web --pid 4194304", 1, "plumb: attach web: open the network namespace of process 4194304: no such process: it has ended\n"},
 		{"attach web", 2, "plumb: attach: say which namespace is meant, by --pid or by --netns\nusage: plumb attach NAME --pid PID | --netns PATH [options]\n"},
 		{"attach --pid 1", 2, "plumb: attach: give one NAME, by which the network is detached again\nusage: plumb attach NAME --pid PID | --netns PATH [options]\n"},
-		{"detach", 2, "plumb: detach: give the NAME that was attached\nusage: plumb detach NAME... [options]\n"},
+		{"detach", 2, "plumb: detach: give the NAME that was attached, or --all\nusage: plumb detach NAME... | --all [--network NAME] [options]\n"},
 	} {
 		args := strings.NewReplacer("DIR", dir, "PID", strconv.Itoa(pid)).Replace(c.args)
 		r := s.run(strings.Fields(args)...)
