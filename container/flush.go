@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"plumb/nat"
 	"plumb/rtnl"
@@ -81,6 +82,6 @@ func (h *Host) ownAddrs() ([]netip.Addr, error) {
 			all = append(all, a)
 		}
 	}
-	slices.SortFunc(all, netip.Addr.Compare)
+	sort.Slice(all, func(i, j int) bool { return all[i].Less(all[j]) })
 	return slices.Compact(all), nil
 }

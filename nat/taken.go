@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 
 	"golang.org/x/sys/unix"
 
@@ -154,7 +155,7 @@ func (c *Conn) marks(f *ipFamily) ([]netip.Addr, error) {
 			}
 		}
 	}
-	slices.SortFunc(marks, netip.Addr.Compare)
+	sortAddrs(marks)
 	return marks, nil
 }
 
@@ -170,9 +171,14 @@ func markRequests(full []netip.Addr) []wire.Request {
 	return requests
 }
 
+// sortAddrs sorts addresses, IPv4 first. (slices.SortFunc would weigh 7 KB.)
+func sortAddrs(addrs []netip.Addr) {
+	sort.Slice(addrs, func(i, j int) bool { return addrs[i].Less(addrs[j]) })
+}
+
 // unmarkRequests remove the marks of runs that any of the addresses is in.
 func (c *Conn) unmarkRequests(addrs []netip.Addr) ([]wire.Request, error) {
-	slices.SortFunc(addrs, netip.Addr.Compare) // IPv4 comes first
+	sortAddrs(addrs)
 	var requests []wire.Request
 	for _, f := range []*ipFamily{&ipv4, &ipv6} {
 		n, _ := slices.BinarySearchFunc(addrs, 0, func(a netip.Addr, _ int) int {

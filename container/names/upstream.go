@@ -1,7 +1,6 @@
 package names
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,7 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -128,11 +127,9 @@ func (s *silence) order(servers []netip.AddrPort) {
 	if len(s.since) == 0 {
 		return
 	}
-	late := func(server netip.AddrPort) int {
-		if at, silent := s.since[server]; silent && time.Since(at) < silentTime {
-			return 1
-		}
-		return 0
+	late := func(server netip.AddrPort) bool {
+		at, silent := s.since[server]
+		return silent && time.Since(at) < silentTime
 	}
-	slices.SortStableFunc(servers, func(a, b netip.AddrPort) int { return cmp.Compare(late(a), late(b)) })
+	sort.SliceStable(servers, func(i, j int) bool { return !late(servers[i]) && late(servers[j]) })
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
 	"golang.org/x/sys/unix"
 
@@ -115,7 +116,7 @@ func (rs *Ruleset) hooked(hook nat.HookNum, f nat.Family) []*nat.Chain {
 			list = append(list, c)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *nat.Chain) int { return int(int64(a.Hook.Priority) - int64(b.Hook.Priority)) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Hook.Priority < list[j].Hook.Priority })
 	return list
 }
 
