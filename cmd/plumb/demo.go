@@ -148,7 +148,7 @@ func (d *demo) tour(ctx context.Context) error {
 
 // attachAndShow gives the container its network, draws it, and lets the container look around.
 func (d *demo) attachAndShow(ctx context.Context) error {
-	err := d.step("attached it: a pair of links, addresses, routes, a lease, the rules", func() (err error) {
+	err := d.step("attached it: a pair of links, addresses, routes, leases, the rules", func() (err error) {
 		d.attachment, err = d.host.Attach(ctx, container.Network{Name: demoName}, d.process.NetNS())
 		return err
 	})

@@ -41,7 +41,7 @@ func (d *demo) draw() (string, error) {
 	return lab.Draw(drawing, !utf8), nil
 }
 
-// drawNamespace reads a namespace's links, addresses and IPv4 routes.
+// drawNamespace reads a namespace's links, addresses and default routes.
 func drawNamespace(ns *netns.NS, name string, peers map[string]string) (box lab.DrawnNamespace, err error) {
 	box.Name = name
 	var c *rtnl.Conn
@@ -57,33 +57,35 @@ func drawNamespace(ns *netns.NS, name string, peers map[string]string) (box lab.
 	if err != nil {
 		return box, err
 	}
+	addrs, err := c.Addrs(unix.AF_UNSPEC, 0)
+	if err != nil {
+		return box, err
+	}
 	names := map[uint32]string{}
 	for _, l := range links {
 		names[l.Index] = l.Name
-		addrs, err := c.Addrs(rtnl.IPv4, l.Index)
-		if err != nil {
-			return box, err
-		}
 		link := lab.DrawnLink{Name: l.Name, Peer: peers[l.Name]}
-		for _, a := range addrs {
-			link.Addrs = append(link.Addrs, drawAddr(a))
+		for i := range addrs {
+			if addrs[i].Index == l.Index {
+				link.Addrs = append(link.Addrs, drawAddr(&addrs[i]))
+			}
 		}
 		box.Links = append(box.Links, link)
 	}
-	routes, err := c.Routes(rtnl.IPv4)
+	routes, err := c.Routes(unix.AF_UNSPEC)
 	for _, r := range routes {
-		if r.Table == unix.RT_TABLE_MAIN && r.DstLen == 0 {
+		if r.Table == unix.RT_TABLE_MAIN && r.DstLen == 0 && r.Gateway.IsValid() {
 			box.Routes = append(box.Routes, fmt.Sprintf("default via %s dev %s", r.Gateway, names[r.Out]))
 		}
 	}
 	return box, err
 }
 
-func drawAddr(a rtnl.Addr) string {
-	if a.Local != a.Address {
+func drawAddr(a *rtnl.Addr) string {
+	if a.Local.IsValid() && a.Local != a.Address {
 		return fmt.Sprintf("%s peer %s", a.Local, a.Address)
 	}
-	return fmt.Sprintf("%s/%d", a.Local, a.PrefixLen)
+	return fmt.Sprintf("%s/%d", a.Address, a.PrefixLen)
 }
 
 // rules tells of table inet plumb: its leases, and its chains with how many rules each has.

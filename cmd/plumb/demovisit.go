@@ -14,7 +14,8 @@ import (
 // demoInside is the argument by which plumb demo runs itself in its container.
 const demoInside = "inside"
 
-// visit looks around from inside the container: at the host, at the internet, at a name, and at how the internet sees it.
+// visit looks around from inside the container: at the host, at the internet, at a name, and at how the internet sees it. Where the
+// kernel has no IPv6, its sights are left out.
 func visit() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -22,12 +23,18 @@ func visit() error {
 	for _, sight := range []struct {
 		command, target string
 		look            func(ctx context.Context, target string) error
+		ipv6            bool
 	}{
-		{"ping -c 2 -i 0.1", "10.0.0.1", pingOnce},
-		{"ping -c 2 -i 0.1", lab.NameServer4, pingOnce},
-		{"ping -c 2 -i 0.1", "google.com", pingOnce},
-		{"fetch", "http://google.com/", fetchOnce},
+		{"ping -c 2 -i 0.1", "10.0.0.1", pingOnce, false},
+		{"ping -c 2 -i 0.1", lab.NameServer4, pingOnce, false},
+		{"ping -c 2 -i 0.1", lab.NameServer6, pingOnce, true},
+		{"ping -c 2 -i 0.1", "google.com", pingOnce, false},
+		{"fetch", "http://google.com/", fetchOnce, false},
+		{"fetch", "http://[" + lab.NameServer6 + "]/", fetchOnce, true},
 	} {
+		if sight.ipv6 && !lab.HasIPv6() {
+			continue
+		}
 		fmt.Printf("\n%s$ plumb %s %s\n", demoName, sight.command, sight.target)
 		if err := sight.look(ctx, sight.target); err != nil {
 			fmt.Fprintf(os.Stderr, "plumb: demo: %v\n", err)

@@ -54,6 +54,12 @@ type Lab struct {
 	lans    int
 }
 
+// HasIPv6 says whether the kernel has IPv6: not where it was started with ipv6.disable=1.
+func HasIPv6() bool {
+	_, err := os.Stat("/proc/sys/net/ipv6")
+	return err == nil
+}
+
 // New builds an internet without hosts. It needs CAP_SYS_ADMIN and CAP_NET_ADMIN (unix.EPERM otherwise) in the
 // user namespace of the calling process, and nothing else of it: its own network namespace stays as it is.
 func New(ctx context.Context, options Options) (*Lab, error) {
@@ -63,8 +69,8 @@ func New(ctx context.Context, options Options) (*Lab, error) {
 	if options.Zone == nil {
 		options.Zone = Internet()
 	}
-	_, err := os.Stat("/proc/sys/net/ipv6")
-	l := &Lab{options: options, ipv6: err == nil}
+	l := &Lab{options: options, ipv6: HasIPv6()}
+	var err error
 	if l.internet, err = l.newHost("internet"); err == nil {
 		err = l.buildInternet(ctx)
 	}
