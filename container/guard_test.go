@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-
 	"plumb/container"
 	clab "plumb/container/lab"
 	"plumb/rtnl"

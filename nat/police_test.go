@@ -85,19 +85,19 @@ func TestPoliceTakesAnyRate(t *testing.T) {
 // Who keeps to the limit by a filter of its own is never dropped, and fills it; who removed the filter is held to about the limit.
 func TestPolice(t *testing.T) {
 	t.Parallel()
-	const limit = 2_500_000 // bytes a second
+	const limit int64 = 2_500_000 // bytes a second
 	for name, test := range map[string]func(t *testing.T, w *policed){
 		"shaped": func(t *testing.T, w *policed) {
 			run(t, w.box.NS(), "tc", "qdisc", "add", "dev", w.link, "root", "tbf", "rate", "20mbit", "burst", "28k", "limit", "150k")
 			t.Cleanup(func() { run(t, w.box.NS(), "tc", "qdisc", "del", "dev", w.link, "root") })
-			data, frame := 1448, 1514
+			const data, frame = 1448, 1514
 			w.arrives(t, w.tcp(t), limit*data/frame, 0.9, 1.1)
 			if n := w.dropped(t); n != 0 {
 				t.Errorf("%d packets of who keeps to the limit were dropped", n)
 			}
 		},
 		"unshaped": func(t *testing.T, w *policed) {
-			data, packet := 1400, 1428
+			const data, packet = 1400, 1428
 			w.arrives(t, w.udp(t), limit*data/packet, 1, 1.2)
 			if w.dropped(t) == 0 {
 				t.Error("nothing of who does not keep to the limit was dropped")
@@ -106,7 +106,7 @@ func TestPolice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newPoliced(t, limit))
+			test(t, newPoliced(t, uint64(limit)))
 		})
 	}
 }
@@ -153,14 +153,14 @@ func (w *policed) dropped(t *testing.T) uint64 {
 
 // arrives reads what is sent, once the first two seconds' worth have arrived, in quarters of a second's worth. Their median
 // is what counts; where it is not as expected, as on a machine that stood still, more are read, up to 20.
-func (w *policed) arrives(t *testing.T, r io.Reader, expected int, least, most float64) {
+func (w *policed) arrives(t *testing.T, r io.Reader, expected int64, least, most float64) {
 	t.Helper()
-	if _, err := io.CopyN(io.Discard, r, int64(2*expected)); err != nil {
+	if _, err := io.CopyN(io.Discard, r, 2*expected); err != nil {
 		t.Fatal(err)
 	}
 	var ratios []float64
 	for begin := time.Now(); len(ratios) < 20; {
-		n, err := io.CopyN(io.Discard, r, int64(expected/4))
+		n, err := io.CopyN(io.Discard, r, expected/4)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,8 +62,8 @@ func TestNftMakesTheSameRedirect(t *testing.T) {
 	}
 }
 
+// It runs alone: a process that another test starts has the socket, too, for a moment.
 func TestRedirectGoesWithItsSocket(t *testing.T) {
-	t.Parallel()
 	ns := lab.NewNS(t)
 	c := dialIn(t, ns)
 	r := mustRedirect(t, ns, redirectTo, NFT_TABLE_F_OWNER)

@@ -18,6 +18,7 @@ func (s *site) running(args ...string) {
 		s.t.Fatal(err)
 	}
 	cmd := exec.Command(s.plumb, append(append([]string{"run", "--dns", "8.8.8.8"}, args...), "--", "sh", "-c", "echo mine >/run/mark; echo ready; read end")...)
+	cmd.Env = append(os.Environ(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
 	cmd.Stdout, cmd.Stderr = w, w
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

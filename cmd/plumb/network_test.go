@@ -147,6 +147,9 @@ func (s *site) listed() map[string]map[string]any {
 // runScript is a command for a run that says when it runs, and goes on.
 const runScript = "trap exit TERM; echo runs; sleep 1000 & wait"
 
+// serveScript echoes what comes to TCP port 7, and says when it does.
+const serveScript = "busybox nc -ll -p 7 -e cat & trap \"kill $!\" TERM; while ! grep -q :0007 /proc/net/tcp6; do :; done; echo serves; wait"
+
 // Two runs and an attached namespace, from their beginning to their end: they are listed and told of, found by name, commanded into, reached by
 // their ports, and put back where somebody flushes the ruleset.
 func TestTown(t *testing.T) {
@@ -178,7 +181,7 @@ func TestTown(t *testing.T) {
 		}
 	}
 	// A service, started by exec, is reached from everywhere by the published port, and by ::1.
-	service := s.start("serves", "exec", "web", "sh", "-c", "echo serves; exec busybox nc -ll -p 7 -e cat")
+	service := s.start("serves", "exec", "web", "sh", "-c", serveScript)
 	for _, to := range []string{s.host.Addr4().String(), "127.0.0.1", "::1", s.host.Addr6().String()} {
 		from := s.host
 		if to == s.host.Addr4().String() || to == s.host.Addr6().String() {
