@@ -46,6 +46,7 @@ func Except(prefix string) Option { return func(s *settings) { s.except = append
 // once, when all tests have ended.
 func New(t testing.TB, options ...Option) *Lab {
 	t.Helper()
+	NeedKernel(t)
 	var s settings
 	for _, o := range options {
 		o(&s)
