@@ -1,6 +1,7 @@
 package container_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,10 +35,7 @@ func (w *town) serveFor(n container.Network, dns ...string) *clab.Host {
 // ask asks the name server that a container's resolv.conf names.
 func ask(from *clab.Host, network string) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, asked, _ string) (net.Conn, error) {
-		if network == "" {
-			network = asked
-		}
-		return from.DialContext(ctx, network, "127.0.0.11:53")
+		return from.DialContext(ctx, cmp.Or(network, asked), "127.0.0.11:53")
 	}}
 }
 
