@@ -11,7 +11,7 @@ import (
 func nftables() []string {
 	return []string{
 		"libcrc32c", "nfnetlink", "nf_tables", "nf_defrag_ipv4", "nf_defrag_ipv6", "nf_conntrack", "nf_nat",
-		"nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib", "nft_fib_ipv4", "nft_fib_ipv6", "nft_fib_inet",
+		"nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib", "nft_fib_ipv4", "nft_fib_ipv6", "nft_fib_inet", "nft_limit",
 	}
 }
 
