@@ -87,7 +87,7 @@ func explain(err error) error {
 			return fmt.Errorf("%w (%w)", ErrUnsupported, err)
 		}
 	}
-	return err
+	return explainMissing(err)
 }
 
 // explain does the same for a request outside of a batch. That is EINVAL for a subsystem that is not there (nfnetlink_rcv_msg), and for

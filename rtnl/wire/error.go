@@ -53,6 +53,19 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Attribute is the payload of the attribute at fault, or nil where the kernel does not say.
+func (e *Error) Attribute() []byte {
+	if e.Offset <= 0 || e.Offset+attrHeader > len(e.Sent) {
+		return nil
+	}
+	b := e.Sent[e.Offset:]
+	n := int(native.Uint16(b))
+	if n < attrHeader || n > len(b) {
+		return nil
+	}
+	return b[attrHeader:n]
+}
+
 // ErrnoName is the name of an errno, such as EEXIST, as the kernel's sources spell it. It knows the one that is the
 // kernel's own but that netlink families let out: ENOTSUPP, linux/errno.h.
 func ErrnoName(errno unix.Errno) string {
