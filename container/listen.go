@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -107,9 +108,14 @@ func (h *Host) listeners(publish []Publish) (map[uint8][]sockdiag.Socket, error)
 		if _, done := listening[proto]; done {
 			continue
 		}
-		if listening[proto], err = conn.Listeners(proto); err != nil {
+		list, err := conn.Listeners(proto)
+		if errors.Is(err, sockdiag.ErrUnsupported) {
+			err = h.ns.Do(func() (err error) { list, err = sockdiag.ListenersInProc(proto); return err })
+		}
+		if err != nil {
 			return nil, err
 		}
+		listening[proto] = list
 	}
 	return listening, nil
 }

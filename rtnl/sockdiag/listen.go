@@ -19,8 +19,12 @@ type Socket struct {
 	UID       uint32         // the user whose process made it
 }
 
+// ErrUnsupported is in the chain of an error that says that the kernel does not tell of the sockets of a protocol.
+var ErrUnsupported = errors.New("this kernel cannot be asked who listens")
+
 // Listeners are the sockets of a protocol, IPPROTO_TCP, IPPROTO_UDP or IPPROTO_SCTP, in both families: those that listen, or, with
-// UDP, those that are bound and not connected. Where the kernel has no SCTP there are none of it.
+// UDP, those that are bound and not connected. Where the kernel has no SCTP there are none of it. The error wraps ErrUnsupported where it
+// has no module for the protocol.
 func (c *Conn) Listeners(proto uint8) ([]Socket, error) {
 	var all []Socket
 	for _, f := range []family{unix.AF_INET, unix.AF_INET6} {
@@ -67,7 +71,7 @@ func missing(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(e
 func explain(proto uint8, err error) error {
 	if missing(err) {
 		p := protocol(proto).String()
-		return fmt.Errorf("load the module %s_diag, or rebuild with CONFIG_INET_DIAG: %w", p, err)
+		return fmt.Errorf("%w: load the module %s_diag, or rebuild with CONFIG_INET_DIAG: %w", ErrUnsupported, p, err)
 	}
 	return err
 }

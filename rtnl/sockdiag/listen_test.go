@@ -1,6 +1,7 @@
 package sockdiag_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,8 +128,34 @@ func TestProtocolThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	const unassigned = 200
 	_, err := dialIn(t, lab.NewNS(t), wire.Config{}).Listeners(unassigned)
-	if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), "200_diag") {
+	if !errors.Is(err, sockdiag.ErrUnsupported) || !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), "200_diag") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Where the kernel cannot be asked, /proc/net tells the same, but for two things.
+func TestListenersInProc(t *testing.T) {
+	t.Parallel()
+	ns := town(t)
+	c := dialIn(t, ns, wire.Config{})
+	for _, proto := range []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
+		want, err := c.Listeners(proto)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			want[i].V6Only, want[i].Interface = false, 0
+		}
+		var got []sockdiag.Socket
+		if err := ns.Do(func() (err error) { got, err = sockdiag.ListenersInProc(proto); return err }); err != nil {
+			t.Fatal(err)
+		}
+		order := func(a, b sockdiag.Socket) int { return cmp.Compare(a.Inode, b.Inode) }
+		slices.SortFunc(want, order)
+		slices.SortFunc(got, order)
+		if len(got) == 0 || !slices.Equal(got, want) {
+			t.Errorf("protocol %d: got\n%+v, want\n%+v", proto, got, want)
+		}
 	}
 }
 
