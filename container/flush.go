@@ -27,8 +27,12 @@ func (h *Host) flush(addrs []netip.Addr, publish []Publish) {
 	if err == nil && len(flows) > 0 {
 		err = h.nat.FlushConnections(flows...)
 	}
-	if err != nil && !errors.Is(err, unix.EPERM) {
-		h.notice("old connections of containers may go on: " + err.Error())
+	tell := func() { h.notice("old connections of containers may go on: " + err.Error()) }
+	switch {
+	case errors.Is(err, nat.ErrNoTracking):
+		h.untracked.Do(tell) // it will be so each time
+	case err != nil && !errors.Is(err, unix.EPERM):
+		tell()
 	}
 }
 

@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"plumb/container/netns"
 	"plumb/nat"
@@ -22,6 +23,8 @@ type Host struct {
 	tracer wire.Tracer
 	notice func(string)
 	proc   ownProc
+
+	untracked sync.Once // the notice that connections cannot be flushed was given
 
 	transport func(family int) wire.Transport // of tests; nil, or its nil, is a netlink socket
 }
