@@ -68,7 +68,7 @@ func Run(o Options) []Check {
 		d.firewalls()
 	} else {
 		d.group = "firewalls"
-		d.add("nftables", Unknown, "could not be looked at: the host's nftables cannot be read", "run plumb doctor as root")
+		d.add("nftables", Unknown, "could not be looked at: the host's nftables cannot be read", d.natMend)
 	}
 	d.legacy()
 	if o.Leftovers != nil {
@@ -93,7 +93,8 @@ type doctor struct {
 	group   string // of the checks that are being made
 	checks  []Check
 	rtnl    *rtnl.Conn // to the host's namespace; nil where it cannot be opened
-	nat     *nat.Conn
+	nat     *nat.Conn  // or to its nftables
+	natMend string     // what is to be done where nat is nil
 	ups     []uplink
 	links   []rtnl.Link
 }
@@ -119,28 +120,33 @@ func mendOf(err error) string {
 
 // open opens sockets in the host's namespace.
 func (d *doctor) open() {
-	dial := func() error {
-		var err, natErr error
-		d.rtnl, err = rtnl.Dial(wire.Config{Namespace: "host", Tracer: d.options.Tracer})
-		d.nat, natErr = nat.Dial(wire.Config{Namespace: "host", Tracer: d.options.Tracer})
-		return errors.Join(err, natErr)
+	var natErr error
+	dial := func() (err error) {
+		if d.rtnl, err = rtnl.Dial(wire.Config{Namespace: "host", Tracer: d.options.Tracer}); err == nil {
+			d.nat, natErr = nat.Dial(wire.Config{Namespace: "host", Tracer: d.options.Tracer})
+		}
+		return err
 	}
 	if err := d.inHost(dial); err != nil {
 		d.unseen("the host's network", err)
+		d.natMend = mendOf(err)
 		return
 	}
-	if d.nat == nil {
-		return
-	}
-	if _, err := d.nat.GenID(); err != nil {
-		d.add("the host's nftables", Problem, err.Error(), "run plumb as root, or as a normal user below unshare -Urn")
-		if closeErr := d.nat.Close(); closeErr != nil {
-			d.unseen("the host's nftables", closeErr)
+	if natErr == nil {
+		if _, natErr = d.nat.GenID(); natErr == nil {
+			d.ok("the host's network", "its links and rules can be read and changed")
+			return
+		}
+		if err := d.nat.Close(); err != nil {
+			d.unseen("the host's nftables", err)
 		}
 		d.nat = nil
-		return
 	}
-	d.ok("the host's network", "its links and rules can be read and changed")
+	d.natMend = "run plumb as root, or as a normal user below unshare -Urn"
+	if errors.Is(natErr, nat.ErrUnsupported) {
+		d.natMend = module("nf_tables", "NF_TABLES")
+	}
+	d.add("the host's nftables", Problem, natErr.Error(), d.natMend)
 }
 
 // inHost runs f in the host's namespace. Without a setns where that is the thread's own, as it would need CAP_SYS_ADMIN.

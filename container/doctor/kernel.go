@@ -37,7 +37,7 @@ func probes() []probe {
 		{"forwarding of single links", "the host need not become a router", Problem, "", (*bench).forwarding},
 		{"route_localnet", "published ports answer on 127.0.0.1", Warning, "", (*bench).routeLocalnet},
 		{"tbf", "--rate-in and --rate-out", Warning, module("sch_tbf", "NET_SCH_TBF"), (*bench).tbf},
-		{"sock_diag", "conflicts of published ports with the host's sockets are found", Warning, module("tcp_diag", "INET_DIAG"), (*bench).sockDiag},
+		{"sock_diag", "who listens on a port that is to be published (else told by /proc/net)", Warning, module("tcp_diag", "INET_DIAG"), (*bench).sockDiag},
 		{"writable sysctls", "ping without privileges in containers", Warning, "mount /proc/sys writable", (*bench).pingRange},
 		{"pidfd", "a process's namespace cannot come to be another's", Warning, "a kernel from Linux 5.3 on has it", (*bench).pidfd},
 	}
@@ -88,7 +88,9 @@ func newBench() (b *bench, err error) {
 			if b.rtnl, err = rtnl.Dial(wire.Config{Namespace: "probe"}); err != nil {
 				return err
 			}
-			b.nat, b.natErr = nat.Dial(wire.Config{Namespace: "probe"})
+			if b.nat, b.natErr = nat.Dial(wire.Config{Namespace: "probe"}); b.natErr == nil {
+				_, b.natErr = b.nat.GenID()
+			}
 			return nil
 		})
 	}

@@ -45,6 +45,10 @@ func nftProbes() []probe {
 				Desc: &nat.SetDesc{Concat: []nat.SetField{{Len: 4}, {Len: 4}}},
 			})
 		}},
+		{"nft limit", "--rate-out holds for who removes the filter inside (Linux 5.7)", Problem, module("nft_limit", "NFT_LIMIT"), func(b *bench) error {
+			limit := nat.Exprs(&nat.Limit{Rate: 1 << 20, Unit: 1, Burst: 64 << 10, Type: nat.NFT_LIMIT_PKT_BYTES})
+			return b.set(&nat.Set{KeyType: nat.TypeIfName, KeyLen: unix.IFNAMSIZ, Expression: &limit[0]})
+		}},
 		{"nft owner tables", "rules that go with their process (Linux 5.12)", Warning, "a kernel from Linux 5.12 on has them", (*bench).ownerTable},
 		{"nft notifications", "rules that somebody flushes come back", Warning, "", (*bench).notifications},
 		{"ctnetlink", "the connections of a container that has gone are forgotten", Warning, module("nf_conntrack_netlink", "NF_CT_NETLINK"), (*bench).ctnetlink},
