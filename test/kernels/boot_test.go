@@ -16,8 +16,8 @@ import (
 	"plumb/test/lab"
 )
 
-// bootTime is how long a machine may live.
-const bootTime = time.Minute
+// bootTime is how long a machine may live. It takes a tenth of that, if it has a processor for itself.
+const bootTime = 4 * time.Minute
 
 // programs are what goes into every initramfs. TestMain makes the directory; build fills it.
 var programs string

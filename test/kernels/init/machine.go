@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,13 +18,12 @@ import (
 	"plumb/test/kernels"
 )
 
-// runTime is how long a program may take. It is emulated, and two machines share a processor.
-const runTime = 30 * time.Second
-
 // A machine is what the steps have made so far.
 type machine struct {
-	places []place // the machine's own namespace comes first
-	seen   []look
+	places   []place // the machine's own namespace comes first
+	seen     []look
+	services lab.Services
+	started  []*program
 }
 
 // A place is a network namespace with a name.
@@ -58,9 +55,19 @@ func (m *machine) take(step kernels.Step, result *kernels.Result) (err error) {
 	case kernels.DoLook:
 		m.seen, err = m.look(step.Args)
 		return err
-	case kernels.DoRun:
-		err := m.run(step, result)
-		if err == nil && step.Compare {
+	case kernels.DoServe:
+		return m.serve(step.In)
+	case kernels.DoStart:
+		return m.start(step)
+	case kernels.DoRun, kernels.DoEnd:
+		do := m.run
+		if step.Do == kernels.DoEnd {
+			do = m.end
+		}
+		if err := do(step, result); err != nil {
+			return err
+		}
+		if step.Compare {
 			result.Left, err = m.left()
 		}
 		return err
@@ -98,7 +105,7 @@ func (m *machine) addLab() error {
 	if err != nil {
 		return err
 	}
-	m.places = append(m.places, place{kernels.LabHost, h.NS()})
+	m.places = append(m.places, place{kernels.LabHost, h.NS()}, place{kernels.LabInternet, l.Internet().NS()})
 	return nil
 }
 
@@ -119,27 +126,18 @@ func (m *machine) addNetns(name string) error {
 	return nil
 }
 
-// run runs a program to its end.
-func (m *machine) run(step kernels.Step, result *kernels.Result) error {
-	ctx, cancel := context.WithTimeout(context.Background(), runTime)
-	defer cancel()
-	var stdout, stderr strings.Builder
-	cmd := exec.CommandContext(ctx, step.Args[0], step.Args[1:]...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	ns, err := m.namespace(step.In)
+// serve answers HTTP in a place.
+func (m *machine) serve(name string) error {
+	ns, err := m.namespace(name)
 	if err != nil {
 		return err
 	}
-	if err := ns.Do(cmd.Start); err != nil { // a process has the namespace of the thread that clones it
+	listener, err := netns.Open(ns, func() (net.Listener, error) { return net.Listen("tcp", ":80") })
+	if err != nil {
 		return err
 	}
-	err = cmd.Wait()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		err = nil
-	}
-	result.Status, result.Stdout, result.Stderr = cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
-	return errors.Join(err, ctx.Err())
+	m.services.ServeHTTP(listener)
+	return nil
 }
 
 func (m *machine) namespace(name string) (*netns.NS, error) {
