@@ -39,6 +39,10 @@ func attached(k kernel, ipv6 bool) []check {
 			"--rate-in", "10mbit", "--rate-out", "20mbit"),
 		stdout: []string{"db eth0 10.0.1.2/24 via 10.0.1.1 (pl-db)\n"},
 	}
+	exec := check{step: onHost("exec", "web", "--", "plumb", "ping", "-c1", "10.0.0.1"), stdout: []string{"1 received"}}
+	if k.old {
+		exec.status, exec.stdout, exec.stderr = exitRun, nil, []string{tooOld}
+	}
 	if ipv6 {
 		web.stdout = append(web.stdout, "web eth0 fd70:6c75:6d62::2/64 via fd70:6c75:6d62::1 (pl-web)\n")
 		db.stdout = append(db.stdout, "db eth0 fd70:6c75:6d62:1::2/64 via fd70:6c75:6d62:1::1 (pl-db)\n")
@@ -54,7 +58,7 @@ func attached(k kernel, ipv6 bool) []check {
 		{step: onHost("ls"), stdout: []string{"8080:80/tcp,5353:53/udp", "back"}},
 		{step: onHost("inspect", "db"), stdout: []string{"isolate no-host", "10mbit", "20mbit"}},
 		{step: Start("/init", "wait").Inside("web")},
-		{step: onHost("exec", "web", "--", "plumb", "ping", "-c1", "10.0.0.1"), stdout: []string{"1 received"}},
+		exec,
 		{step: End()},
 		{step: Run("/init", "flush").Inside(LabHost)},
 		{step: onHost("gc", "--repair"), stdout: []string{"repaired db\n", "repaired web\n"}},
