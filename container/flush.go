@@ -24,6 +24,31 @@ func (h *Host) flush(addrs []netip.Addr, publish []Publish) {
 	for _, a := range addrs {
 		flows = append(flows, nat.Flow{Addr: a})
 	}
+	h.flushFlows(flows, err)
+}
+
+// flushUntranslated makes it forget what began while the rules of these containers were not there, and what would never be translated. Others
+// of their connections go on.
+func (h *Host) flushUntranslated(ids []identity) {
+	var flows []nat.Flow
+	var errs []error
+	for i := range ids {
+		published, err := h.publishedFlows(ids[i].publish)
+		flows, errs = append(flows, published...), append(errs, err)
+		for _, p := range []netip.Prefix{ids[i].addr, ids[i].addr6} {
+			if p.IsValid() {
+				flows = append(flows, nat.Flow{Addr: p.Addr(), Subnet: p.Masked()})
+			}
+		}
+	}
+	for i := range flows {
+		flows[i].Untranslated = true
+	}
+	h.flushFlows(flows, errors.Join(errs...))
+}
+
+// flushFlows flushes, unless the flows could not be found.
+func (h *Host) flushFlows(flows []nat.Flow, err error) {
 	if err == nil && len(flows) > 0 {
 		err = h.nat.FlushConnections(flows...)
 	}

@@ -42,17 +42,22 @@ func (h *Host) Repair() (repaired []string, err error) {
 		return nil, err
 	}
 	var errs []error
+	var ids []identity
 	for i := range links {
 		id, ok := identityOf(&links[i])
 		if !ok || dying(&links[i]) {
 			continue
 		}
+		ids = append(ids, id)
 		missing, err := h.repair(&links[i], &id, i == 0)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("repair %s: %w", id.name, err))
 		} else if missing {
 			repaired = append(repaired, id.name)
 		}
+	}
+	if repaired != nil {
+		h.flushUntranslated(ids)
 	}
 	return repaired, errors.Join(errs...)
 }

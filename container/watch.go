@@ -134,6 +134,9 @@ func (w *watch) restore(cut bool) {
 	}
 	missing, err := w.host.repair(link, &id, cut)
 	w.report("somebody has changed table inet plumb, and what belongs there could not be restored", err)
+	if missing || cut { // or else somebody was faster
+		w.host.flushUntranslated([]identity{id})
+	}
 	if missing {
 		w.host.notice("somebody has changed table inet plumb: what belongs to " + w.a.Name + " is restored")
 	}

@@ -3,6 +3,8 @@ package container_test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -31,6 +33,10 @@ func (w *town) restored(a *container.Attachment, since time.Time) time.Duration 
 		held, err := w.nat.Holding(a.HostLink)
 		whole, wholeErr := w.nat.IsWhole()
 		must(w.t, wholeErr)
+		members, _ := w.nat.Elements(nat.NFPROTO_INET, nat.TableName, "member4") // ENOENT where there is no table
+		ports, portsErr := w.nat.Ports()
+		must(w.t, portsErr)
+		whole = whole && len(members) > 0 && len(ports) == 2*len(a.Publish)
 		if err == nil && held.Comment.IfIndex == a.HostIndex && whole {
 			return time.Since(since)
 		}
@@ -86,6 +92,55 @@ func TestWatchRestores(t *testing.T) {
 	after := lab.Run(t, w.host, "nft", "-j", "list", "ruleset")
 	if len(after) != len(before) { // handles and the order of elements differ
 		t.Errorf("the ruleset was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// What a container begins while its rules are not there is not translated, and its next packets would not be either: Repair has it forgotten. What
+// was translated before goes on as it was. Connection tracking is kept up by a table of somebody else's.
+func TestRepairForgetsUntranslated(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	nft(t, w.host, "add table inet other; add chain inet other c { type nat hook postrouting priority 100; }; add rule inet other c ct state invalid")
+	defer nft(t, w.host, "delete table inet other")
+	for _, family := range []struct{ server, inside, outside string }{
+		{"8.8.8.8", "10.0.0.2", w.host.Addr4().String()},
+		{clab.NameServer6, "fd70:6c75:6d62::2", w.host.Addr6().String()},
+	} {
+		box, a := w.attach(container.Network{Name: "web"})
+		server, err := w.Internet().ListenPacket("udp", net.JoinHostPort(family.server, "9999"))
+		must(t, err)
+		defer server.Close()
+		dial := func() net.Conn {
+			c, err := box.DialContext(t.Context(), "udp", server.LocalAddr().String())
+			must(t, err)
+			t.Cleanup(func() { c.Close() })
+			return c
+		}
+		seen := func(c net.Conn) netip.AddrPort {
+			t.Helper()
+			_, err := c.Write([]byte("x"))
+			must(t, err)
+			must(t, server.SetReadDeadline(time.Now().Add(waitTime)))
+			_, from, err := server.ReadFrom(make([]byte, 9))
+			must(t, err)
+			return from.(*net.UDPAddr).AddrPort()
+		}
+		before, between := dial(), dial()
+		translated := seen(before)
+		nft(t, w.host, "delete table inet plumb")
+		if from := seen(between).Addr().String(); from != family.inside {
+			t.Fatalf("without rules the server sees %s", from)
+		}
+		if _, err := w.h.Repair(); err != nil {
+			t.Fatal(err)
+		}
+		if from := seen(between).Addr().String(); from != family.outside {
+			t.Errorf("what began without rules: the server sees %s, want %s", from, family.outside)
+		}
+		if from := seen(before); from != translated {
+			t.Errorf("what began before: the server sees %s, and saw %s", from, translated)
+		}
+		w.detach(a.Name)
 	}
 }
 

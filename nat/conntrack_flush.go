@@ -14,7 +14,8 @@ import (
 
 // An entry of connection tracking outlives what made it. One that a client's datagrams made before the port was published keeps them from
 // the DNAT, and one that points at a container that is gone takes them to whoever has its address now, for as long as
-// the client keeps on sending. So what concerns an attachment is flushed when it comes and when it goes.
+// the client keeps on sending. So what concerns an attachment is flushed when it comes and when it goes. And one that begins while somebody has
+// flushed the rules is not translated, and stays so.
 
 // A Flow says which connections are to be flushed. One with Addr is every connection that has this address, a container's, in any
 // of its four places. One without is the connections of Proto that were first sent to a port from First to Last of one of Hosts.
@@ -26,6 +27,11 @@ type Flow struct {
 	// Hosts are addresses of the host. With none of them it is all connections to these ports, and that is others' too:
 	// published is 53, and what is flushed is every container's questions to a name server outside.
 	Hosts []netip.Addr
+
+	// Untranslated leaves of these connections only those whose addresses no rule has changed, and with Addr of these only those that it
+	// has begun, with an address that is not in Subnet.
+	Untranslated bool
+	Subnet       netip.Prefix
 }
 
 // ErrNoTracking is in the chain of an error that says that the kernel has no ctnetlink.
@@ -37,8 +43,8 @@ const mostFiltered = 64
 
 // FlushConnections makes connection tracking forget what matches any of the flows. What has gone by itself meanwhile is no error. In a
 // namespace without connections it takes 4 µs. In another it goes through the kernel's table: once for each place of an IPv4 address
-// and each port, and once more, with a list, for all that cannot be done so, which is IPv6 addresses and, before Linux 6.12,
-// everything. That list takes 10 ms, and 1 ms more for each thousand connections, so who is in a hurry has it done meanwhile. The
+// and each port, and once more, with a list, for all that cannot be done so, which is IPv6 addresses, what is not translated and, before
+// Linux 6.12, everything. That list takes 10 ms, and 1 ms more for each thousand connections, so who is in a hurry has it done meanwhile. The
 // error wraps ErrNoTracking where the kernel has no ctnetlink.
 //
 // A connection that still lives and is forgotten begins anew with its next packet. To be of use the flush comes after the
@@ -95,6 +101,10 @@ type pattern struct {
 // that are not meant (ctnetlink_filter_match_tuple, net/netfilter/nf_conntrack_netlink.c: !ipv6_addr_cmp, still so in 6.18).
 func patternsOf(flows []Flow) (all []pattern, rest []Flow) {
 	for _, f := range flows {
+		if f.Untranslated {
+			rest = append(rest, f)
+			continue
+		}
 		some := f.patterns()
 		ipv6 := slices.ContainsFunc(some, func(p pattern) bool { return p.family == NFPROTO_IPV6 })
 		if ipv6 || len(all)+len(some) > mostFiltered {
@@ -236,8 +246,14 @@ func (f *Flow) has(t *tracked) bool {
 	if t.orig == nil || t.orig.IP == nil || t.reply == nil || t.reply.IP == nil {
 		return false
 	}
+	if f.Untranslated && (t.reply.IP.Src != t.orig.IP.Dst || t.reply.IP.Dst != t.orig.IP.Src) {
+		return false
+	}
 	if f.Addr.IsValid() {
 		a := f.Addr.Unmap().WithZone("")
+		if f.Untranslated {
+			return a == t.orig.IP.Src && !f.Subnet.Contains(t.orig.IP.Dst)
+		}
 		return a == t.orig.IP.Src || a == t.orig.IP.Dst || a == t.reply.IP.Src || a == t.reply.IP.Dst
 	}
 	p := t.orig.Proto

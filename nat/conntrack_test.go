@@ -283,6 +283,13 @@ func TestFlushConnections(t *testing.T) {
 		{"more ports than the kernel is asked for", []Flow{{Proto: 17, First: 1, Last: 65535, Hosts: hosts[:1]}}, func(l string) bool {
 			return strings.Contains(l, "udp 17") && strings.Contains(strings.SplitN(l, "sport", 2)[0], "dst=192.0.2.1 ")
 		}, 5},
+		{"what an address has begun and is not translated", []Flow{{Addr: v4, Subnet: netip.PrefixFrom(v4, 24), Untranslated: true}}, func(l string) bool {
+			return strings.Contains(strings.SplitN(l, "sport", 2)[0], " src=10.0.0.2 ") || strings.Contains(l, "icmp") && strings.Contains(l, " src=10.0.0.2 ")
+		}, 4},
+		{"what an address has begun, and is translated", []Flow{{Addr: netip.MustParseAddr("10.0.0.4"), Untranslated: true}}, func(string) bool { return false }, 0},
+		{"ports of the host that are not translated", []Flow{
+			{Proto: 17, First: 53, Last: 53, Hosts: hosts, Untranslated: true}, {Proto: 17, First: 5353, Last: 5353, Hosts: hosts, Untranslated: true},
+		}, func(l string) bool { return sentTo(l, "192.0.2.1", 53) || sentTo(l, "2001:db8::1", 53) }, 2},
 		{"an attachment", []Flow{{Addr: v4}, {Addr: v6}, {Proto: 17, First: 5353, Last: 5353, Hosts: hosts}}, func(l string) bool {
 			return has(v4)(l) || has(v6)(l) || sentTo(l, "192.0.2.1", 5353)
 		}, 12},
