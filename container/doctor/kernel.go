@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"encoding/binary"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -9,6 +8,7 @@ import (
 	"plumb/container/netns"
 	"plumb/nat"
 	"plumb/rtnl"
+	"plumb/rtnl/sockdiag"
 	"plumb/rtnl/wire"
 )
 
@@ -148,48 +148,19 @@ func (b *bench) routeLocalnet() error {
 
 func (b *bench) pingRange() error { return b.ns.WriteSysctl("net/ipv4/ping_group_range", "0 0") }
 
-// tbf puts a token bucket filter on the link: struct tcmsg (linux/rtnetlink.h), and struct tc_tbf_qopt in TCA_TBF_PARMS
-// (linux/pkt_sched.h).
+// tbf puts a token bucket filter on the link.
 func (b *bench) tbf() error {
-	const tcaKind, tcaOptions, tcaTBFParms, rootHandle, linkEthernet = 1, 2, 1, 0xffffffff, 1
-	e := binary.NativeEndian
-	body := make([]byte, 8, 80)
-	e.PutUint32(body[4:], probeIndex)
-	body = e.AppendUint32(body, 1<<16)      // tcm_handle 1:
-	body = e.AppendUint32(body, rootHandle) // tcm_parent
-	body = e.AppendUint32(body, 0)          // tcm_info
-	body = appendAttr(body, tcaKind, []byte("tbf\x00"))
-	parms := make([]byte, 36)
-	parms[1] = linkEthernet
-	e.PutUint32(parms[8:], 1<<20)  // rate.rate: bytes in a second
-	e.PutUint32(parms[24:], 1<<20) // limit: bytes
-	e.PutUint32(parms[28:], 1<<20) // buffer: in ticks of 64 ns
-	body = appendAttr(body, tcaOptions, appendAttr(nil, tcaTBFParms, parms))
-	r := rtnl.Protocol.Request(unix.RTM_NEWQDISC, body, "limit a link's rate")
-	r.Flags |= unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_EXCL
-	return b.rtnl.Do(r)
+	return b.rtnl.Do(rtnl.NewQdisc(rtnl.TBFOf(probeIndex, 1<<20, 1<<14, 1<<20), "limit a link's rate"))
 }
 
-// appendAttr appends an attribute whose payload ends at a multiple of 4: struct nlattr.
-func appendAttr(b []byte, typ uint16, payload []byte) []byte {
-	b = binary.NativeEndian.AppendUint16(b, uint16(4+len(payload)))
-	b = binary.NativeEndian.AppendUint16(b, typ)
-	return append(b, payload...)
-}
-
-// sockDiag asks for all TCP sockets: struct inet_diag_req_v2, linux/inet_diag.h.
+// sockDiag asks who listens.
 func (b *bench) sockDiag() error {
-	const sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY, linux/sock_diag.h
-	protocol := &wire.Protocol{Name: "NETLINK_SOCK_DIAG", Family: unix.NETLINK_SOCK_DIAG, Lookup: func(uint16) *wire.Info { return nil }}
-	c, err := netns.Open(b.ns, func() (*wire.Conn, error) { return wire.Dial(wire.Config{Protocol: protocol}) })
+	c, err := netns.Open(b.ns, func() (*sockdiag.Conn, error) { return sockdiag.Dial(wire.Config{}) })
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	request := make([]byte, 56)
-	request[0], request[1] = unix.AF_INET, unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(request[4:], 1<<10) // idiag_states: TCP_LISTEN
-	_, err = c.Show(protocol.Request(sockDiagByFamily, request, "list sockets"), sockDiagByFamily)
+	_, err = c.Listeners(unix.IPPROTO_TCP)
 	return err
 }
 

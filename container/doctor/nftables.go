@@ -89,13 +89,12 @@ func (b *bench) ownerTable() error {
 
 // notifications listens to what a batch tells.
 func (b *bench) notifications() error {
-	const group = 7 // NFNLGRP_NFTABLES, linux/netfilter/nfnetlink.h
-	c, err := netns.Open(b.ns, func() (*wire.Conn, error) { return wire.Dial(wire.Config{Protocol: nat.Protocol}) })
+	c, err := netns.Open(b.ns, func() (*nat.Conn, error) { return nat.Dial(wire.Config{}) })
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if err := c.Join(group); err != nil {
+	if err := c.Subscribe(); err != nil {
 		return err
 	}
 	if err := b.batch(); err != nil {
@@ -104,21 +103,14 @@ func (b *bench) notifications() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	seen := errors.New("seen")
-	if err := c.Listen(ctx, func(netlink.Header, []byte) error { return seen }); err != seen {
+	if err := c.Events(ctx, func(nat.Event) error { return seen }); err != seen {
 		return err
 	}
 	return nil
 }
 
-// ctnetlink lists the connections, as struct nfgenmsg and no attributes ask for them.
 func (b *bench) ctnetlink() error {
-	const get, answer = unix.NFNL_SUBSYS_CTNETLINK<<8 | 1, unix.NFNL_SUBSYS_CTNETLINK << 8 // IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_NEW
-	c, err := netns.Open(b.ns, func() (*wire.Conn, error) { return wire.Dial(wire.Config{Protocol: nat.Protocol}) })
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	_, err = c.Show(nat.Protocol.Request(get, []byte{unix.AF_INET, 0, 0, 0}, "list connections"), answer)
+	_, err := b.nat.CountConnections()
 	return err
 }
 
