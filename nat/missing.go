@@ -14,80 +14,55 @@ import (
 // A kernel has nf_tables in parts, each a module, that it loads when it is asked for them. What needs a part that is not to be had is ENOENT,
 // as is much else.
 
-// A part is one of them.
-type part struct{ module, config string }
-
-// natChains are the base chains of type nat.
-var natChains = part{"nft_chain_nat", "CONFIG_NFT_NAT"}
-
-// partOf is the part that an expression of plumb's rules is; a zero one for those that nf_tables has in itself.
-func partOf(expression string) part {
-	switch expression {
-	case "ct", "limit", "masq", "nat":
-		return part{"nft_" + expression, "CONFIG_NFT_" + strings.ToUpper(expression)}
-	case "fib":
-		return part{"nft_fib_inet", "CONFIG_NFT_FIB_INET"}
+// explainMissing names the parts that are missing, as far as the refusals tell: in a chain that is not there no rule was looked at.
+func explainMissing(err error) error {
+	refused := wire.Refusals(err)
+	var modules []string
+	for _, e := range refused {
+		if !errors.Is(e.Err, unix.ENOENT) {
+			return err // the others follow from it: without the table nothing in it is there
+		}
+		if m := missingModule(e); m != "" && !slices.Contains(modules, m) {
+			modules = append(modules, m)
+		}
 	}
-	return part{}
+	if modules == nil {
+		return err
+	}
+	names := strings.Join(modules, ", ")
+	configs := strings.ToUpper(strings.ReplaceAll(names, "chain_", "")) // nft_chain_nat comes with CONFIG_NFT_NAT
+	return fmt.Errorf("nf_tables of this kernel is not complete: load %s, or rebuild with CONFIG_%s (%w)",
+		names, strings.ReplaceAll(configs, ", ", ", CONFIG_"), refused[0])
 }
 
-// missingPart is the part for want of which a message was refused; a zero one where it was refused for something else.
-func missingPart(e *wire.Error) part {
-	if !errors.Is(e.Err, unix.ENOENT) || len(e.Sent) < unix.SizeofNlMsghdr {
-		return part{}
+// missingModule is the module for want of which a message was refused; "" where it was refused for something else.
+func missingModule(e *wire.Error) string {
+	if len(e.Sent) < unix.SizeofNlMsghdr {
+		return ""
 	}
 	body := e.Sent[unix.SizeofNlMsghdr:]
 	var c Chain
 	var s Set
-	var x Expr
+	x := new(Expr)
 	switch e.Name {
 	case newChain.Name:
 		if newChain.Body.Decode(body, &c) == nil && c.Type == "nat" {
-			return natChains
+			return "nft_chain_nat"
 		}
 	case newSet.Name:
 		if newSet.Body.Decode(body, &s) == nil && s.Expression != nil {
-			return partOf(s.Expression.Name)
+			x = s.Expression
 		}
 	case newRule.Name:
-		if exprTable.Decode(e.Attribute(), &x) == nil {
-			return partOf(x.Name)
+		if exprTable.Decode(e.Attribute(), x) != nil {
+			return ""
 		}
 	}
-	return part{}
-}
-
-// A partsError says that the kernel lacks parts of nf_tables.
-type partsError struct {
-	parts []part
-	err   error
-}
-
-func (e *partsError) Error() string {
-	var modules, configs []string
-	for _, p := range e.parts {
-		modules, configs = append(modules, p.module), append(configs, p.config)
+	switch x.Name {
+	case "ct", "limit", "masq", "nat":
+		return "nft_" + x.Name
+	case "fib":
+		return "nft_fib_inet"
 	}
-	which := "the module"
-	if len(modules) > 1 {
-		which = "the modules"
-	}
-	names := strings.Join(modules, ", ")
-	return fmt.Sprintf("nf_tables of this kernel is not complete: load %s %s, or rebuild with %s (%v)", which, names, strings.Join(configs, ", "), wire.Refusals(e.err)[0])
-}
-
-func (e *partsError) Unwrap() error { return e.err }
-
-// explainMissing names the parts that are missing, as far as the refusals tell: in a chain that is not there no rule was looked at.
-func explainMissing(err error) error {
-	var parts []part
-	for _, e := range wire.Refusals(err) {
-		if p := missingPart(e); p != (part{}) && !slices.Contains(parts, p) {
-			parts = append(parts, p)
-		}
-	}
-	if parts == nil {
-		return err
-	}
-	return &partsError{parts, err}
+	return "" // nf_tables has the others in itself
 }

@@ -2,7 +2,6 @@ package sockdiag
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"net/netip"
 	"os"
@@ -16,17 +15,16 @@ import (
 // It knows neither a socket's interface nor whether one of IPv6 takes IPv4, and is slow where there are many connections.
 func ListenersInProc(proto uint8) ([]Socket, error) {
 	var all []Socket
-	name := protocol(proto).String()
-	for _, name := range []string{name, name + "6"} {
-		text, err := os.ReadFile("/proc/thread-self/net/" + name)
-		if errors.Is(err, unix.ENOENT) && strings.HasSuffix(name, "6") {
-			continue // a kernel without IPv6
+	for _, suffix := range []string{"", "6"} {
+		text, err := os.ReadFile("/proc/thread-self/net/" + protocol(proto).String() + suffix)
+		if suffix != "" && errors.Is(err, unix.ENOENT) {
+			break // a kernel without IPv6
 		}
 		if err != nil {
 			return nil, err
 		}
-		for line := range strings.Lines(string(text)) {
-			if s, st, ok := parseLine(line); ok && st == waiting(proto) && s.Addr.Port() != 0 {
+		for _, line := range strings.Split(string(text), "\n")[1:] {
+			if s, st := parseLine(line); st == waiting(proto) && s.Addr.Port() != 0 {
 				all = append(all, s)
 			}
 		}
@@ -34,33 +32,33 @@ func ListenersInProc(proto uint8) ([]Socket, error) {
 	return all, nil
 }
 
-// parseLine reads a line of /proc/net/tcp, udp, tcp6 or udp6 (get_tcp4_sock, net/ipv4/tcp_ipv4.c):
+// parseLine reads a line of /proc/net/tcp, udp, tcp6 or udp6 (get_tcp4_sock, net/ipv4/tcp_ipv4.c). The last one is empty, and of no state.
 //
 //	sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 //	 0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 ...
-func parseLine(line string) (s Socket, st state, ok bool) {
+func parseLine(line string) (s Socket, st state) {
 	f := strings.Fields(line)
 	if len(f) < 10 {
-		return s, 0, false
+		return s, 0
 	}
-	hexAddr, hexPort, _ := strings.Cut(f[1], ":")
-	addr, ok := parseAddr(hexAddr)
-	port, err1 := strconv.ParseUint(hexPort, 16, 16)
-	number, err2 := strconv.ParseUint(f[3], 16, 8)
-	uid, err3 := strconv.ParseUint(f[7], 10, 32)
-	inode, err4 := strconv.ParseUint(f[9], 10, 32)
-	s = Socket{Addr: netip.AddrPortFrom(addr, uint16(port)), UID: uint32(uid), Inode: uint32(inode)}
-	return s, state(number), ok && errors.Join(err1, err2, err3, err4) == nil
+	addr, port, _ := strings.Cut(f[1], ":")
+	s.Addr = netip.AddrPortFrom(parseAddr(addr), uint16(number(port, 16)))
+	s.UID, s.Inode = number(f[7], 10), number(f[9], 10)
+	return s, state(number(f[3], 16))
 }
 
 // parseAddr reads an address, which is written as 32-bit numbers in the host's byte order.
-func parseAddr(text string) (netip.Addr, bool) {
-	b, err := hex.DecodeString(text)
-	if err != nil || len(b)%4 != 0 {
-		return netip.Addr{}, false
+func parseAddr(text string) netip.Addr {
+	var b []byte
+	for ; len(text) >= 8; text = text[8:] {
+		b = binary.NativeEndian.AppendUint32(b, number(text[:8], 16))
 	}
-	for i := 0; i < len(b); i += 4 {
-		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
-	}
-	return netip.AddrFromSlice(b)
+	addr, _ := netip.AddrFromSlice(b)
+	return addr
+}
+
+// number is a number as the kernel writes it.
+func number(text string, base int) uint32 {
+	n, _ := strconv.ParseUint(text, base, 32)
+	return uint32(n)
 }

@@ -6,8 +6,8 @@ import "testing"
 const (
 	noVeth     = "veth is not supported by this kernel: load the module veth, or rebuild with CONFIG_VETH"
 	noNFT      = "nf_tables not supported by this kernel: load the module nf_tables, or rebuild with CONFIG_NF_TABLES"
-	noParts    = "load the modules nft_limit, nft_chain_nat, nft_ct, or rebuild with CONFIG_NFT_LIMIT, CONFIG_NFT_NAT, CONFIG_NFT_CT"
-	noFib      = "load the module nft_fib_inet, or rebuild with CONFIG_NFT_FIB_INET"
+	noParts    = "load nft_limit, nft_chain_nat, nft_ct, or rebuild with CONFIG_NFT_LIMIT, CONFIG_NFT_NAT, CONFIG_NFT_CT"
+	noFib      = "load nft_fib_inet, or rebuild with CONFIG_NFT_FIB_INET"
 	noTBF      = "this kernel cannot limit bandwidth: load the module sch_tbf, or rebuild with CONFIG_NET_SCH_TBF"
 	noTracking = "plumb: note: old connections of containers may go on: connections cannot be flushed by this kernel: load the module nf_conntrack_netlink, or rebuild with CONFIG_NF_CT_NETLINK"
 )
