@@ -39,6 +39,67 @@ func (r *refuser) Receive(b []byte, _ bool) (int, error) {
 	return n, nil
 }
 
+// A lacker refuses messages of a datagram by their place in it, as a kernel does that lacks what they need.
+type lacker struct {
+	recorder
+	refuse  map[int]unix.Errno
+	answers [][]byte
+}
+
+func (l *lacker) Send(b []byte) error {
+	for i := 0; len(b) >= 16; i++ {
+		if errno := l.refuse[i]; errno != 0 {
+			r := refuser{errno: errno}
+			if err := r.Send(b); err != nil {
+				return err
+			}
+			l.answers = append(l.answers, r.answer)
+		}
+		b = b[(binary.NativeEndian.Uint32(b)+3)&^3:]
+	}
+	return nil
+}
+
+func (l *lacker) Receive(b []byte, _ bool) (int, error) {
+	if len(l.answers) == 0 {
+		return 0, unix.EAGAIN
+	}
+	n := copy(b, l.answers[0])
+	l.answers = l.answers[1:]
+	return n, nil
+}
+
+// What is ENOENT for want of a module has the module's name, unless it only follows from something else.
+func TestKernelThatLacksParts(t *testing.T) {
+	t.Parallel()
+	h := Header{Family: NFPROTO_INET}
+	limit := Exprs(&Limit{Rate: 1, Unit: 1})
+	requests := []wire.Request{
+		NewTable(&Table{Header: h, Name: "x"}, 0),
+		NewSet(&Set{Header: h, Table: "x", Name: "s", ID: 1, KeyLen: 4, Expression: &limit[0]}, 0),
+		NewChain(&Chain{Header: h, Table: "x", Name: "c", Type: "nat", Hook: &Hook{}}, 0),
+		NewChain(&Chain{Header: h, Table: "x", Name: "d", Type: "filter", Hook: &Hook{}}, 0),
+	}
+	for _, test := range []struct {
+		refuse map[int]unix.Errno // 0 is BATCH_BEGIN
+		want   string
+	}{
+		{map[int]unix.Errno{2: unix.ENOENT, 3: unix.ENOENT}, "load nft_limit, nft_chain_nat, or rebuild with CONFIG_NFT_LIMIT, CONFIG_NFT_NAT (make set s: "},
+		{map[int]unix.Errno{3: unix.ENOENT, 4: unix.ENOENT}, "load nft_chain_nat, or rebuild with CONFIG_NFT_NAT (make chain c: "},
+		{map[int]unix.Errno{4: unix.ENOENT}, ""},
+		{map[int]unix.Errno{1: unix.EPERM, 2: unix.ENOENT, 3: unix.ENOENT, 4: unix.ENOENT}, ""},
+	} {
+		c, err := Dial(wire.Config{Transport: &lacker{refuse: test.refuse}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Batch(requests...)
+		if err == nil || test.want != "" && !strings.Contains(err.Error(), test.want) || test.want == "" && strings.Contains(err.Error(), "load nft_") {
+			t.Errorf("%v: %v, want %q", test.refuse, err, test.want)
+		}
+	}
+}
+
 func TestKernelWithoutNftables(t *testing.T) {
 	t.Parallel()
 	c, err := Dial(wire.Config{Transport: &refuser{errno: unix.EOPNOTSUPP}})
