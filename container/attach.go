@@ -124,7 +124,7 @@ func (a *attacher) run(ctx context.Context) error {
 		}
 	}
 	a.allowPing()
-	return nil
+	return a.awaitInside(ctx)
 }
 
 // prepare looks at the host and chooses what is free to choose. It changes nothing on the host, unless somebody has flushed

@@ -2,6 +2,7 @@ package container_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"plumb/container"
 	clab "plumb/container/lab"
@@ -20,7 +23,7 @@ import (
 // dropped sends a datagram from a namespace, from an address of its own where that is valid, to another, and after it one
 // that arrives at the same receiver on the same way: what has not come before that was dropped.
 func (w *town) dropped(from *clab.Host, source, to netip.AddrPort, receiver *clab.Host, marker netip.AddrPort) error {
-	l, err := receiver.ListenPacket("udp4", fmt.Sprintf("0.0.0.0:%d", to.Port()))
+	l, err := listenAgain(receiver, fmt.Sprintf("0.0.0.0:%d", to.Port()))
 	if err != nil {
 		return err
 	}
@@ -29,7 +32,7 @@ func (w *town) dropped(from *clab.Host, source, to netip.AddrPort, receiver *cla
 	if source.IsValid() {
 		bind = source.String()
 	}
-	attack, err := from.ListenPacket("udp4", bind)
+	attack, err := listenAgain(from, bind)
 	if err != nil {
 		return err
 	}
@@ -58,6 +61,16 @@ func (w *town) dropped(from *clab.Host, source, to netip.AddrPort, receiver *cla
 			return fmt.Errorf("a datagram from %v to %s came through", source, to)
 		case text == "last":
 			return nil
+		}
+	}
+}
+
+// listenAgain listens where it has listened just now: a process that another test starts has the old socket, too, until it has its program.
+func listenAgain(h *clab.Host, addr string) (net.PacketConn, error) {
+	for since := time.Now(); ; {
+		l, err := h.ListenPacket("udp4", addr)
+		if !errors.Is(err, unix.EADDRINUSE) || time.Since(since) > waitTime {
+			return l, err
 		}
 	}
 }

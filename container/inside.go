@@ -1,9 +1,11 @@
 package container
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"plumb/container/netns"
 	"plumb/nat"
@@ -70,6 +72,26 @@ func (a *attacher) setUpInside() error {
 		return a.explainInside(explainLimit(err))
 	}
 	return a.inside.Do(rtnl.SetUp(loIndex, "set lo up"))
+}
+
+// workerTime is how long a worker of the kernel may take.
+const workerTime = time.Second
+
+// awaitInside waits until the container receives what is sent to its IPv6 address. Who does not, and asks for the gateway's Ethernet address, asks
+// again after a second. The network stands without it, too.
+func (a *attacher) awaitInside(ctx context.Context) error {
+	if !a.Addr6.IsValid() || a.classic {
+		return nil
+	}
+	within, cancel := context.WithTimeout(ctx, workerTime)
+	defer cancel()
+	err := rtnl.AwaitLocal(within, a.inside, a.Addr6.Addr(), func() (*rtnl.Conn, error) {
+		return netns.Open(a.target, func() (*rtnl.Conn, error) { return rtnl.Dial(a.host.config(a.net.Name, unix.NETLINK_ROUTE)) })
+	})
+	if err != nil && ctx.Err() == nil {
+		a.host.notice(fmt.Sprintf("what is sent to %s in %s at first may be lost: %v", a.Addr6.Addr(), a.Name, err))
+	}
+	return ctx.Err()
 }
 
 // insideRequests4 give the container's end its IPv4 address, without a route to the subnet: its neighbours are reached through the gateway.

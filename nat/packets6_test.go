@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "plumb/nat"
+	"plumb/test/lab"
 )
 
 // IPv6 has the same rules, and neighbour discovery beside them, which has to come through from an address of the container's
@@ -30,6 +31,11 @@ func TestPackets6(t *testing.T) {
 		addr add fe80::1/64 dev pl-a nodad
 		addr add fd70::1 peer fd70::2/128 dev pl-a nodad`)
 	w.a.ip(t, "route add default via fe80::1 dev eth0")
+	for p, addrs := range map[*place][]string{w.host: {"2001:db8::1", "fd70::1"}, w.outside: {"2001:db8::2"}, w.a: {"fd70::2", "fd70::99"}} {
+		for _, a := range addrs {
+			lab.AwaitLocal(t, p.ns, a)
+		}
+	}
 
 	a := web()
 	a.Link, a.IPv4, a.IPv6 = "pl-a", Place{}, at("fd70::2", "fd70::/64")

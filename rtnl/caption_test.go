@@ -138,7 +138,10 @@ func settled(v any) any {
 		kept := []any{}
 		for _, element := range v {
 			if !comesAndGoes(element) {
-				kept = append(kept, settled(element))
+				element = settled(element)
+				if link, _ := element.(map[string]any); link["addr_info"] == nil || len(link["addr_info"].([]any)) > 0 {
+					kept = append(kept, element)
+				} // else all of its addresses come and go
 			}
 		}
 		return kept

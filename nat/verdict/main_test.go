@@ -72,6 +72,8 @@ func newPlace(t testing.TB) *place {
 			p.ip(end.h, line)
 		}
 	}
+	lab.AwaitLocal(t, p.host.NS(), gateway6)
+	lab.AwaitLocal(t, p.box.NS(), box6)
 	for _, name := range []string{"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"} {
 		must(t, p.host.NS().WriteSysctl(name, "1"))
 	}

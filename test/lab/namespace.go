@@ -1,13 +1,18 @@
 package lab
 
 import (
+	"context"
+	"net/netip"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"plumb/container/netns"
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
 )
 
 // NewNS makes a network namespace for one test, with nothing in it but a link lo that is down. Where the program runs
@@ -21,6 +26,24 @@ func NewNS(t testing.TB) *netns.NS {
 	}
 	t.Cleanup(func() { ns.Close() })
 	return ns
+}
+
+// AwaitLocal waits until a namespace receives for an IPv6 address that it was given: see rtnl.AwaitLocal.
+func AwaitLocal(t testing.TB, ns *netns.NS, addr string) {
+	t.Helper()
+	dial := func() (*rtnl.Conn, error) {
+		return netns.Open(ns, func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) })
+	}
+	c, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := rtnl.AwaitLocal(ctx, c, netip.MustParseAddr(addr), dial); err != nil {
+		t.Fatalf("wait until %s is there: %v", addr, err)
+	}
 }
 
 // NeedKernel skips a test that asks the kernel itself, where Emulated says that it cannot.
