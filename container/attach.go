@@ -118,6 +118,9 @@ func (a *attacher) run(ctx context.Context) error {
 	if err := a.setUpHostEnd(); err != nil {
 		return err
 	}
+	if err := a.stillHeld(); err != nil {
+		return err
+	}
 	if !a.classic {
 		if err := a.setUpInside(); err != nil {
 			return err

@@ -37,6 +37,12 @@ func (a *attacher) takeLease(ctx context.Context) error {
 		made, err := a.host.nat.Attach(&lease)
 		a.first = a.first || made
 		a.noteLease(&lease, err)
+		if err == nil && made {
+			var again bool
+			if again, err = a.joinOthers(); again {
+				continue
+			}
+		}
 		if err == nil || errors.Is(err, nat.ErrUnconfirmed) || unanswered(err) {
 			return err
 		}

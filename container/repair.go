@@ -16,13 +16,61 @@ import (
 
 // repairIfFlushed makes the table anew where it is not there and links say that it should be.
 func (h *Host) repairIfFlushed() error {
-	if _, err := h.nat.Table(nat.NFPROTO_INET, nat.TableName); !errors.Is(err, unix.ENOENT) {
+	if none, err := h.noTable(); !none {
 		if errors.Is(err, unix.EPERM) {
 			err = fmt.Errorf("%w: %s", err, needNetAdmin)
 		}
 		return ignoreMissingNat(err)
 	}
 	_, err := h.Repair()
+	return err
+}
+
+// noTable says whether plumb's table is not there.
+func (h *Host) noTable() (bool, error) {
+	_, err := h.nat.Table(nat.NFPROTO_INET, nat.TableName)
+	if errors.Is(err, unix.ENOENT) {
+		return true, nil
+	}
+	return false, err
+}
+
+// joinOthers gives back a lease that made the table, where others stand who have no part in it: somebody has flushed the ruleset since the attach began.
+// With the table made anew for them, the attach looks again for what is free.
+func (a *attacher) joinOthers() (again bool, err error) {
+	ends, _, err := a.host.standingEnds()
+	for i := 0; err == nil && !again && i < len(ends); i++ {
+		var held *nat.Holding
+		held, err = a.host.nat.Holding(ends[i].Name)
+		if errors.Is(err, unix.ENOENT) || err == nil && held.Comment.IfIndex != ends[i].Index {
+			again, err = a.host.standing(&ends[i]) // or else it has just been given back
+		}
+	}
+	if err != nil || !again {
+		return false, err
+	}
+	err = a.host.rebuild(func() (bool, error) { return true, nil })
+	if errors.Is(err, unix.EEXIST) {
+		return false, nil // two of them say the same, and all cannot be had
+	}
+	if err == nil {
+		a.leases = nil
+	}
+	return err == nil, err
+}
+
+// stillHeld puts back what somebody has flushed since the lease was taken. From now on the link itself says what belongs to it; who made the table
+// anew before could not know.
+func (a *attacher) stillHeld() error {
+	held, err := a.host.nat.Holding(a.HostLink)
+	if err == nil && held.Comment.IfIndex == a.HostIndex {
+		return nil
+	}
+	link, err := a.host.rtnl.LinkByIndex(a.HostIndex)
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", a.HostLink, err)
+	}
+	_, err = a.host.repair(link, a.identity(), false)
 	return err
 }
 
@@ -41,6 +89,10 @@ func (h *Host) Repair() (repaired []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	flushed, err := h.noTable()
+	if err != nil {
+		return nil, err
+	}
 	var errs []error
 	var ids []identity
 	for i := range links {
@@ -52,7 +104,7 @@ func (h *Host) Repair() (repaired []string, err error) {
 		missing, err := h.repair(&links[i], &id, i == 0)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("repair %s: %w", id.name, err))
-		} else if missing {
+		} else if missing || flushed { // the first has then put back all
 			repaired = append(repaired, id.name)
 		}
 	}
@@ -95,6 +147,12 @@ func (h *Host) repair(link *rtnl.Link, id *identity, whole bool) (missing bool, 
 	if standing, err := h.standing(link); err != nil || !standing {
 		return false, err // it is being taken down
 	}
+	// Alone in a new table, it would leave what the others have to whoever comes next.
+	if none, err := h.noTable(); err == nil && none {
+		if err = h.rebuild(h.noTable); !errors.Is(err, unix.EEXIST) { // EEXIST: two links say the same, and all cannot be had
+			return true, err
+		}
+	}
 	_, err = h.nat.Attach(a)
 	var other *nat.HeldError
 	if errors.As(err, &other) && other.Holder.Comment.IfIndex == link.Index {
@@ -132,16 +190,14 @@ func (h *Host) rebuild(lacks func() (bool, error)) error {
 		if err != nil {
 			return err
 		}
-		links, err := h.hostEnds()
+		ends, ids, err := h.standingEnds()
 		if err != nil {
 			return err
 		}
 		var all []*nat.Attachment
-		for i := range links {
-			if id, ok := identityOf(&links[i]); ok && !dying(&links[i]) {
-				all = append(all, id.attachment(&links[i]))
-				records = append(records, id.changed...)
-			}
+		for i := range ends {
+			all = append(all, ids[i].attachment(&ends[i]))
+			records = append(records, ids[i].changed...)
 		}
 		if err = h.nat.Rebuild(gen, all, records); !errors.Is(err, nat.ErrStale) {
 			return err
@@ -153,6 +209,30 @@ func (h *Host) rebuild(lacks func() (bool, error)) error {
 func (h *Host) standing(link *rtnl.Link) (bool, error) {
 	addrs, err := h.gatewayAddrs(link)
 	return len(addrs) > 0, err
+}
+
+// standingEnds lists the host ends that say whose they are, and that nobody takes down: standing has it for one.
+func (h *Host) standingEnds() (ends []rtnl.Link, ids []identity, err error) {
+	links, err := h.hostEnds()
+	if err != nil || len(links) == 0 {
+		return nil, nil, err
+	}
+	addrs, err := h.rtnl.Addrs(0, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the host's addresses: %w", err)
+	}
+	standing := make(map[uint32]bool, len(links))
+	for i := range addrs {
+		if addrs[i].Local.IsValid() {
+			standing[addrs[i].Index] = true
+		}
+	}
+	for i := range links {
+		if id, ok := identityOf(&links[i]); ok && !dying(&links[i]) && !going(&links[i]) && standing[links[i].Index] {
+			ends, ids = append(ends, links[i]), append(ids, id)
+		}
+	}
+	return ends, ids, nil
 }
 
 // attachment is what the table should hold of a link.

@@ -1,0 +1,87 @@
+package container_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"plumb/container"
+	clab "plumb/container/lab"
+	"plumb/nat"
+	"plumb/rtnl/wire"
+)
+
+// apart says that two containers, and whoever else has a lease, have addresses of their own, and reach the internet.
+func (w *town) apart(boxes []*clab.Host, as []*container.Attachment) {
+	w.t.Helper()
+	for i, a := range as {
+		held, err := w.nat.Holding(a.HostLink)
+		if err != nil || held.Comment.IfIndex != a.HostIndex || held.IPv4 != a.Addr.Addr() || held.IPv6 != a.Addr6.Addr() {
+			w.t.Errorf("%s has %s and %s; the table says %+v, %v", a.Name, a.Addr, a.Addr6, held, err)
+		}
+		for _, b := range as[:i] {
+			if a.Addr == b.Addr || a.Addr6 == b.Addr6 {
+				w.t.Errorf("%s and %s both have %s, or %s", b.Name, a.Name, a.Addr, a.Addr6)
+			}
+		}
+		check(w.t, ping(boxes[i], "8.8.8.8"))
+	}
+}
+
+// A living process restores after a flush what the others have, too: an address that nobody watches over is not given away.
+func TestFlushedBesideWatched(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	n := container.Network{Name: "web"}
+	web, a := w.attach(n)
+	quiet, b := w.attach(container.Network{Name: "quiet"})
+	watch, err := w.h.StartWatch(t.Context(), &n, a, web.NS())
+	must(t, err)
+	defer func() { must(t, watch.Close()) }()
+	for _, flush := range []string{"flush ruleset", "delete table inet plumb"} {
+		nft(t, w.host, flush)
+		w.restored(a, time.Now())
+		w.apart([]*clab.Host{web, quiet}, []*container.Attachment{a, b})
+	}
+	next, c := w.attach(container.Network{Name: "next"})
+	w.apart([]*clab.Host{web, quiet, next}, []*container.Attachment{a, b, c})
+}
+
+// A flusher removes plumb's table when it sees a message that is sent for some purpose, once.
+type flusher struct {
+	wire.Tracer
+	at  string
+	nat *nat.Conn
+	t   testing.TB
+}
+
+func (f *flusher) Trace(e wire.Event) {
+	if f.Tracer != nil {
+		f.Tracer.Trace(e)
+	}
+	if e.Sent && f.at != "" && strings.Contains(e.Purpose, f.at) {
+		f.at = ""
+		check(f.t, f.nat.Batch(nat.DelTable(&nat.Table{Header: nat.Header{Family: nat.NFPROTO_INET}, Name: nat.TableName})))
+	}
+}
+
+// An attach that somebody's flush comes in between of neither takes what others have nor is left without what it has.
+func TestFlushedDuringAttach(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"create pl-next", "say whose it is"} {
+		w := newTown(t)
+		web, a := w.attach(container.Network{Name: "web"})
+		f := &flusher{Tracer: w.host.Config().Tracer, at: at, nat: w.nat, t: t}
+		h, err := container.OpenHost(container.HostOptions{NS: w.host.NS(), Tracer: f})
+		must(t, err)
+		box := w.box("next")
+		b, err := h.Attach(t.Context(), container.Network{Name: "next"}, box.NS())
+		must(t, err)
+		if f.at != "" {
+			t.Errorf("no message is sent to %s", at)
+		}
+		w.apart([]*clab.Host{web, box}, []*container.Attachment{a, b})
+		w.detach("next")
+		must(t, h.Close())
+	}
+}
