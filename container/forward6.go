@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,9 +38,10 @@ func (h *Host) forwards6() (bool, error) {
 // errNoIPv6 is in the chain of an error that a container without IPv6 would not have met.
 var errNoIPv6 = errors.New("there is no IPv6 to be had")
 
-// forward6 makes the host forward IPv6, if it does not, and records first what is to be put back. It returns what it has recorded.
+// forward6 makes the host forward IPv6, if it does not, and records first what is to be put back. It returns what is recorded, if it has switched.
 //
-// Who else switches it on at this moment records that first, and so changes the generation id: what is read here of the links is of before.
+// Who else switches it on at this moment records that first. Either his record changes the generation id, and what was read here of the links is of
+// before; or it is there already, and what can be read of the links may be half of before and half of after: then his record is it.
 func (h *Host) forward6() ([]nat.Record, error) {
 	var records []nat.Record
 	for {
@@ -49,6 +51,13 @@ func (h *Host) forward6() ([]nat.Record, error) {
 		}
 		if on, err := h.forwards6(); err != nil || on {
 			return nil, err
+		}
+		if records, err = h.nat.RecordsOf(true); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(records, func(r nat.Record) bool { return r.Link == allLinks6 }) {
+			records = slices.DeleteFunc(records, isGateway)
+			break
 		}
 		if records, err = h.before6(); err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"plumb/container"
 	clab "plumb/container/lab"
+	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/test/lab"
 )
@@ -304,4 +305,18 @@ func TestIPv6SwitchedOff(t *testing.T) {
 			check(t, ping(box, "8.8.8.8"))
 		})
 	}
+}
+
+// Two who switch IPv6 forwarding on at once: what the second sees of the links is half of what the first has made of them, and is not put back.
+func TestForwarding6HalfSwitched(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	w.attach(container.Network{Name: "web", NoIPv6: true})
+	must(t, w.nat.Record(nat.Record{Link: "/all", IPv6: true}))
+	for _, name := range []string{"default", clab.UplinkName} {
+		w.set(w.host, "net/ipv6/conf/"+name+"/forwarding", "1")
+	}
+	box, _ := w.attach(container.Network{Name: "next"})
+	check(t, ping(box, clab.NameServer6))
 }
