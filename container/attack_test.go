@@ -1,6 +1,7 @@
 package container_test
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"testing"
 
@@ -164,4 +165,32 @@ func TestUnpublished(t *testing.T) {
 			}
 		})
 	})
+}
+
+// A published port is for everybody, but not for who sends in the name of a container: its neighbour would answer that one, isolated or not.
+func TestForgedSourceToPublished(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	host, other := l.NewHost("host"), l.NewHost("other")
+	lan := l.NewLAN(host, other)
+	w := townOn(t, l, host)
+	w.needIPv6()
+	box, _ := w.attach(container.Network{
+		Name: "web", Uplinks: []string{clab.UplinkName, lan.Name}, Publish: []container.Publish{mustPublish(t, "7000:7000/udp")},
+	})
+	w.attach(container.Network{Name: "isolated", Isolate: true})
+	attacker := newInjector(t, other, lan.Name, w.link(host, lan.Name).Address)
+	web := listen(t, box)
+	for i, sources := range [][]string{{"10.0.0.2", "10.0.0.3", "10.0.0.99"}, {plumb6 + "2", plumb6 + "3", plumb6 + "99"}} {
+		me, gateway := []netip.Addr{lan.Addr4[1], lan.Addr6[1]}[i], []netip.Addr{lan.Addr4[0], lan.Addr6[0]}[i]
+		honest := attacks(me, gateway, 7000)["UDP"]
+		honest.payload = append(honest.payload[:8:8], follower...)
+		binary.BigEndian.PutUint16(honest.payload[4:], uint16(len(honest.payload)))
+		for _, source := range sources {
+			p := attacks(netip.MustParseAddr(source), gateway, 7000)["UDP"]
+			if err := web.keptOut(attacker, p, honest); err != nil {
+				t.Errorf("from %s: %v", source, err)
+			}
+		}
+	}
 }

@@ -23,8 +23,8 @@ func rules() []Rule {
 		}
 	}
 	all = append(all, neighbours(), noHost(), ipv4.gatewayOnly(), ipv6.gatewayOnly())
-	all = append(all, untracked(), published(), outsideGuard(), isolateFrom(NFT_META_IIFNAME, NFT_META_OIFGROUP), isolateFrom(NFT_META_OIFNAME, NFT_META_IIFGROUP))
-	all = append(all, ipv4.otherNetwork(), ipv6.otherNetwork(), ipv4.nobody(), ipv6.nobody(), ipv4.stranger(), ipv6.stranger())
+	all = append(all, ipv4.stranger(), ipv6.stranger(), untracked(), published(), outsideGuard(), isolateFrom(NFT_META_IIFNAME, NFT_META_OIFGROUP), isolateFrom(NFT_META_OIFNAME, NFT_META_IIFGROUP))
+	all = append(all, ipv4.otherNetwork(), ipv6.otherNetwork(), ipv4.nobody(), ipv6.nobody())
 	all = append(all, ipv4.hairpin(), fromLoopback(), ipv4.masquerade())
 	return append(all, ipv6.hairpin(), ipv6.masquerade())
 }
@@ -193,7 +193,8 @@ func (f *ipFamily) nobody() Rule {
 // stranger is: iifgroup != 0x706c ip saddr @nets4 drop
 //
 // A neighbour in the LAN who sends to himself from a container's address is masqueraded, and his answer is of an established connection: it
-// would lead him in, to a container that has the address then.
+// would lead him in, to a container that has the address then. It stands before published: to a published port he would send in a container's
+// name, and its neighbour would answer that one.
 func (f *ipFamily) stranger() Rule {
 	return Rule{Chain: chainForward, UserData: CommentData("forged source"), Expressions: steps(
 		meta(NFT_META_IIFGROUP, NFT_CMP_NEQ, Host32(Group)), f.isFamily(),

@@ -52,6 +52,8 @@ add rule inet plumb input iifgroup 0x706c icmpv6 type 135-136 accept comment "ne
 add rule inet plumb input iifname @nohost ct state ! established,related drop comment "no host"
 add rule inet plumb input iifgroup 0x706c ct state ! established,related ip saddr . ip daddr != @within4 drop comment "not the gateway"
 add rule inet plumb input iifgroup 0x706c ct state ! established,related ip6 saddr . ip6 daddr != @within6 drop comment "not the gateway"
+add rule inet plumb forward iifgroup != 0x706c ip saddr @nets4 drop comment "forged source"
+add rule inet plumb forward iifgroup != 0x706c ip6 saddr @nets6 drop comment "forged source"
 add rule inet plumb forward iifgroup 0x706c oifgroup != 0x706c ct state invalid,untracked drop comment "cannot be masqueraded"
 add rule inet plumb forward oifgroup 0x706c ct status dnat accept comment "published"
 add rule inet plumb forward oifgroup 0x706c iifgroup != 0x706c ct state ! established,related drop comment "not published"
@@ -61,8 +63,6 @@ add rule inet plumb forward iifgroup 0x706c oifgroup 0x706c ip saddr . ip daddr 
 add rule inet plumb forward iifgroup 0x706c oifgroup 0x706c ip6 saddr . ip6 daddr != @within6 drop comment "another network"
 add rule inet plumb forward oifgroup != 0x706c ip daddr @nets4 drop comment "nobody's address"
 add rule inet plumb forward oifgroup != 0x706c ip6 daddr @nets6 drop comment "nobody's address"
-add rule inet plumb forward iifgroup != 0x706c ip saddr @nets4 drop comment "forged source"
-add rule inet plumb forward iifgroup != 0x706c ip6 saddr @nets6 drop comment "forged source"
 add rule inet plumb postrouting oifname . ip saddr @member4 masquerade comment "hairpin"
 add rule inet plumb postrouting oifgroup 0x706c ip saddr 127.0.0.0/8 masquerade
 add rule inet plumb postrouting ip saddr @nets4 ip daddr != @nets4 masquerade
