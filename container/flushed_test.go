@@ -47,22 +47,36 @@ func TestFlushedBesideWatched(t *testing.T) {
 	w.apart([]*clab.Host{web, quiet, next}, []*container.Attachment{a, b, c})
 }
 
-// A flusher removes plumb's table when it sees a message that is sent for some purpose, once.
-type flusher struct {
+// An interrupter does something when it sees a message that is sent for some purpose, once.
+type interrupter struct {
 	wire.Tracer
-	at  string
-	nat *nat.Conn
-	t   testing.TB
+	at string
+	do func()
 }
 
-func (f *flusher) Trace(e wire.Event) {
-	if f.Tracer != nil {
-		f.Tracer.Trace(e)
+func (i *interrupter) Trace(e wire.Event) {
+	if i.Tracer != nil {
+		i.Tracer.Trace(e)
 	}
-	if e.Sent && f.at != "" && strings.Contains(e.Purpose, f.at) {
-		f.at = ""
-		check(f.t, f.nat.Batch(nat.DelTable(&nat.Table{Header: nat.Header{Family: nat.NFPROTO_INET}, Name: nat.TableName})))
+	if e.Sent && i.at != "" && strings.Contains(e.Purpose, i.at) {
+		i.at = ""
+		i.do()
 	}
+}
+
+// interrupted is a plumb on the town's host in whose work something comes in between.
+func (w *town) interrupted(at string, do func()) *container.Host {
+	w.t.Helper()
+	i := &interrupter{Tracer: w.host.Config().Tracer, at: at, do: do}
+	h, err := container.OpenHost(container.HostOptions{NS: w.host.NS(), Tracer: i})
+	must(w.t, err)
+	w.t.Cleanup(func() {
+		if i.at != "" {
+			w.t.Errorf("no message was sent to %s", at)
+		}
+		must(w.t, h.Close())
+	})
+	return h
 }
 
 // An attach that somebody's flush comes in between of neither takes what others have nor is left without what it has.
@@ -71,17 +85,13 @@ func TestFlushedDuringAttach(t *testing.T) {
 	for _, at := range []string{"create pl-next", "say whose it is"} {
 		w := newTown(t)
 		web, a := w.attach(container.Network{Name: "web"})
-		f := &flusher{Tracer: w.host.Config().Tracer, at: at, nat: w.nat, t: t}
-		h, err := container.OpenHost(container.HostOptions{NS: w.host.NS(), Tracer: f})
-		must(t, err)
+		h := w.interrupted(at, func() {
+			check(t, w.nat.Batch(nat.DelTable(&nat.Table{Header: nat.Header{Family: nat.NFPROTO_INET}, Name: nat.TableName})))
+		})
 		box := w.box("next")
 		b, err := h.Attach(t.Context(), container.Network{Name: "next"}, box.NS())
 		must(t, err)
-		if f.at != "" {
-			t.Errorf("no message is sent to %s", at)
-		}
 		w.apart([]*clab.Host{web, box}, []*container.Attachment{a, b})
 		w.detach("next")
-		must(t, h.Close())
 	}
 }

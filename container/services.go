@@ -84,9 +84,8 @@ func (s *Services) serveNames(ctx context.Context, o ServiceOptions) error {
 	if err != nil {
 		return errors.Join(err, sockets.Close())
 	}
-	zone := &zoneCache{host: s.host, a: s.a}
 	s.resolver = resolver{given: o.DNS.Servers, none: o.Network.Internal}
-	server := &names.Server{Zone: zone.get, Upstreams: s.resolver.upstreams, Dial: s.dialHost}
+	server := &names.Server{Zone: s.watch.zone.get, Upstreams: s.resolver.upstreams, Dial: s.dialHost}
 	s.wg.Go(func() {
 		if err := server.Serve(ctx, sockets); err != nil {
 			s.host.notice(fmt.Sprintf("names are not answered any more in %s: %v", s.a.Name, err))

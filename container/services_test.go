@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -112,6 +113,27 @@ func TestNames(t *testing.T) {
 	expect(web, "late.", "nothing")
 	w.attach(container.Network{Name: "late", Addr: netip.MustParseAddr("10.0.0.99"), NoIPv6: true})
 	expect(web, "late.", "10.0.0.99")
+}
+
+// A name that is asked for while its container comes, or goes, is not remembered as it was at that moment.
+func TestNamesMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	web := w.serveFor(container.Network{Name: "web"}, "127.0.0.1") // where nobody answers
+	const at = "10.0.0.3 fd70:6c75:6d62::3"
+	look := func() { w.finds(web, "udp", "db") }
+	_, err := w.interrupted("give lo the gateway's address", look).Attach(t.Context(), container.Network{Name: "db"}, w.box("db").NS())
+	must(t, err)
+	if got := w.finds(web, "udp", "db"); got != at {
+		t.Errorf("db is %s", got)
+	}
+	_, err = w.interrupted("remove pl-db", look).Detach("db")
+	must(t, err)
+	for end := time.Now().Add(waitTime); w.finds(web, "udp", "db") == at; {
+		if time.Now().After(end) {
+			t.Fatal("db is found after it has gone")
+		}
+	}
 }
 
 // An internal container finds its neighbours, and its resolver is no way out (CVE-2024-29018).

@@ -30,13 +30,14 @@ type watch struct {
 	rulesets *nat.Conn  // events of nftables
 	wg       sync.WaitGroup
 	stop     context.CancelFunc
+	zone     *zoneCache    // what the container's name server knows
 	gone     chan struct{} // closed when the container's links have gone
 	once     sync.Once
 }
 
 // startWatch begins to watch. What changes after it returns is seen.
 func (h *Host) startWatch(ctx context.Context, n *Network, a *Attachment, target *netns.NS) (*watch, error) {
-	w := &watch{host: h, a: a, ownMTU: n.MTU != 0, internal: n.Internal, named: n.Uplinks, gone: make(chan struct{}), in: n.RateIn, out: n.RateOut}
+	w := &watch{host: h, a: a, ownMTU: n.MTU != 0, internal: n.Internal, named: n.Uplinks, gone: make(chan struct{}), zone: &zoneCache{host: h, a: a}, in: n.RateIn, out: n.RateOut}
 	ctx, w.stop = context.WithCancel(ctx)
 	if err := w.open(target); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch over %s: %w", a.Name, err), w.close())
@@ -151,6 +152,9 @@ func (w *watch) watchLinks(ctx context.Context) {
 	w.lookWhetherGone()
 	for {
 		err := w.links.Events(ctx, func(e rtnl.Event) error {
+			if e.Link != nil && isHostEnd(e.Link) {
+				w.zone.changes.Add(1)
+			}
 			switch {
 			case e.Link != nil && e.Link.Index == w.a.HostIndex && (e.Deleted || dying(e.Link)):
 				w.once.Do(func() { close(w.gone) })
@@ -168,6 +172,7 @@ func (w *watch) watchLinks(ctx context.Context) {
 		if !w.internal {
 			ups = w.follow(ups)
 		}
+		w.zone.changes.Add(1) // events were lost
 		w.lookWhetherGone()
 	}
 }

@@ -7,19 +7,23 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"plumb/container/names"
 )
 
 // A zoneCache is what the name server of a container knows: the containers of its network, who say of themselves who they are. It is made anew
-// when the generation of the ruleset has changed, for nobody comes or goes without a lease.
+// when the generation of the ruleset has changed, for nobody comes or goes without a lease, and when a host end has: who comes says so some time after
+// taking the lease, and who goes has a link for some time after giving it back.
 type zoneCache struct {
-	host *Host
-	a    *Attachment
+	host    *Host
+	a       *Attachment
+	changes atomic.Uint32 // of host ends, counted by who hears of them
 
 	mu   sync.Mutex
 	gen  uint32
+	seen uint32 // of changes
 	zone *names.Zone
 }
 
@@ -27,11 +31,16 @@ type zoneCache struct {
 func (z *zoneCache) get() *names.Zone {
 	z.mu.Lock()
 	defer z.mu.Unlock()
+	seen := z.changes.Load()
 	gen, err := z.host.nat.GenID()
-	if err == nil && (gen != z.gen || z.zone == nil) {
+	if err == nil && (gen != z.gen || seen != z.seen || z.zone == nil) {
 		var zone *names.Zone
-		if zone, err = z.read(); err == nil {
-			z.gen, z.zone = gen, zone
+		var whole bool
+		if zone, whole, err = z.read(); err == nil {
+			z.gen, z.seen, z.zone = gen, seen, zone
+			if !whole {
+				z.gen = 0 // to look again, though nobody has told yet
+			}
 		}
 	}
 	if err != nil {
@@ -40,14 +49,17 @@ func (z *zoneCache) get() *names.Zone {
 	return z.zone
 }
 
-func (z *zoneCache) read() (*names.Zone, error) {
+// read makes the zone. It is not whole where a host end does not say yet whose it is.
+func (z *zoneCache) read() (zone *names.Zone, whole bool, err error) {
 	ends, err := z.host.hostEnds()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var hosts []names.Host
+	whole = true
 	for i := range ends {
 		id, ok := identityOf(&ends[i])
+		whole = whole && ok
 		if !ok || dying(&ends[i]) || !z.sameNetwork(&id) {
 			continue
 		}
@@ -62,7 +74,7 @@ func (z *zoneCache) read() (*names.Zone, error) {
 		}
 		hosts = append(hosts, h)
 	}
-	return names.NewZone(hosts), nil
+	return names.NewZone(hosts), whole, nil
 }
 
 // sameNetwork says whether a container is in the network that the zone is of: the two have a subnet in common.
