@@ -58,10 +58,9 @@ func forward(p *Process, signals <-chan os.Signal, quit <-chan struct{}, log io.
 			return
 		case sig := <-signals:
 			if sig == unix.SIGINT || sig == unix.SIGTERM {
-				ends++
-			}
-			if ends == endAfter-1 {
-				fmt.Fprintf(log, "plumb: %v: once more kills %s\n", sig, what)
+				if ends++; ends == endAfter-1 {
+					fmt.Fprintf(log, "plumb: %v: once more kills %s\n", sig, what)
+				}
 			}
 			if ends >= endAfter {
 				fmt.Fprintf(log, "plumb: %v a third time: killing %s (%s ignored the others)\n", sig, what, who)
