@@ -138,7 +138,7 @@ func (c *clearer) clear(ctx context.Context, err error) (again bool, reason erro
 		if err != nil || again {
 			return again, err
 		}
-		return false, fmt.Errorf("%w: detach it first, or publish another port with --publish", published)
+		return false, fmt.Errorf("%w: %s", published, otherPort)
 	case errors.As(err, &none) && !c.swept:
 		c.swept = true // a full subnet may be full of what killed processes left behind
 		return true, c.host.sweepAll()

@@ -52,6 +52,9 @@ func (a *attacher) avoidListeners(want *nat.Attachment) error {
 		p := &want.Publish[i]
 		for n := uint16(0); p.HostPort != 0 && n < p.Count; n++ {
 			if s := a.listenerOn(p, p.HostPort+n, listening[p.Proto]); s != nil {
+				if err := a.relayed(s, p.Proto); err != nil {
+					return err
+				}
 				name, pid := sockdiag.Holder(s.Inode)
 				return &ListenError{p.Proto, s.Addr, name, pid}
 			}
@@ -63,6 +66,24 @@ func (a *attacher) avoidListeners(want *nat.Attachment) error {
 	}
 	return nil
 }
+
+// relayed says whose published port a socket on ::1 belongs to: a living process of plumb's listens there for a container.
+func (a *attacher) relayed(s *sockdiag.Socket, proto uint8) error {
+	if s.Addr.Addr() != netip.IPv6Loopback() {
+		return nil
+	}
+	ports, err := a.host.nat.Ports()
+	for _, p := range ports {
+		if p.Proto == proto && p.HostPort == s.Addr.Port() && (!p.Host.IsValid() || p.Host == s.Addr.Addr()) {
+			published := &nat.PublishedError{Proto: proto, Host: p.Host, Port: p.HostPort, Name: p.Name, Target: p.Target.Addr()}
+			return fmt.Errorf("%w: %s", published, otherPort)
+		}
+	}
+	return err
+}
+
+// otherPort is what to do about a port that another container publishes.
+const otherPort = "detach it first, or publish another port with --publish"
 
 // tellUnreached tells of ports that are published on an address which nobody reaches from outside: one that the host does not have, or one on a link that
 // does not forward.

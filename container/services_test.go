@@ -16,6 +16,7 @@ import (
 
 	"plumb/container"
 	clab "plumb/container/lab"
+	"plumb/nat"
 	"plumb/test/lab"
 )
 
@@ -200,6 +201,10 @@ func TestLoopback6(t *testing.T) {
 					t.Errorf("%s is reached by 127.0.0.1, too", p)
 				}
 			}
+		}
+		var published *nat.PublishedError // and not the process that relays
+		if err := w.refused(publish(t, "other", fmt.Sprintf("%d:7", a.Publish[0].HostPort))); !errors.As(err, &published) || published.Name != n.Name {
+			t.Errorf("its port is refused so: %v", err)
 		}
 		must(t, services.Close())
 		if _, err := echo(w.host, "tcp", fmt.Sprintf("[::1]:%d", a.Publish[0].HostPort)); err == nil {
