@@ -3,7 +3,6 @@ package container
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -52,11 +51,19 @@ func (h *Host) forward6() ([]nat.Record, error) {
 		if on, err := h.forwards6(); err != nil || on {
 			return nil, err
 		}
-		if records, err = h.nat.RecordsOf(true); err != nil {
+		known, err := h.nat.RecordsOf(true)
+		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(records, func(r nat.Record) bool { return r.Link == allLinks6 }) {
-			records = slices.DeleteFunc(records, isGateway)
+		recorded := false
+		records = nil
+		for _, r := range known {
+			recorded = recorded || r.Link == allLinks6
+			if !isGateway(r) {
+				records = append(records, r)
+			}
+		}
+		if recorded {
 			break
 		}
 		if records, err = h.before6(); err != nil {
