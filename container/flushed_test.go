@@ -1,6 +1,7 @@
 package container_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,4 +95,20 @@ func TestFlushedDuringAttach(t *testing.T) {
 		w.apart([]*clab.Host{web, box}, []*container.Attachment{a, b})
 		w.detach("next")
 	}
+}
+
+// Who switches the host's forwarding on and off again takes it from the containers, too: Repair gives it back.
+func TestForwardingSwitchedOff(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	box, _ := w.attach(container.Network{Name: "web"})
+	w.set(w.host, "net/ipv4/ip_forward", "1")
+	w.set(w.host, "net/ipv4/ip_forward", "0")
+	if ping(box, "8.8.8.8") == nil {
+		t.Error("the host forwards, though all is switched off")
+	}
+	if repaired, err := w.h.Repair(); err != nil || !slices.Equal(repaired, []string{"web"}) {
+		t.Errorf("repaired %q, %v", repaired, err)
+	}
+	check(t, ping(box, "8.8.8.8"))
 }

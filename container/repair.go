@@ -83,7 +83,8 @@ func ignoreMissingNat(err error) error {
 }
 
 // Repair puts back what table inet plumb should hold, and does not, of each container whose link stands: leases, networks, options, published
-// ports, and the record of what is to be put back of the host's forwarding. It returns the names of those that something was missing of.
+// ports, and the record of what is to be put back of the host's forwarding. It has host ends forward again that do not, and then the uplinks, too.
+// It returns the names of those that something was missing of.
 func (h *Host) Repair() (repaired []string, err error) {
 	links, err := h.hostEnds()
 	if err != nil {
@@ -102,16 +103,35 @@ func (h *Host) Repair() (repaired []string, err error) {
 		}
 		ids = append(ids, id)
 		missing, err := h.repair(&links[i], &id, i == 0)
+		if err == nil && id.addr.IsValid() && !going(&links[i]) {
+			var off bool
+			off, err = h.forwardAgain(&links[i])
+			missing = missing || off
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("repair %s: %w", id.name, err))
 		} else if missing || flushed { // the first has then put back all
 			repaired = append(repaired, id.name)
 		}
 	}
-	if repaired != nil {
+	if len(repaired) > 0 {
 		h.flushUntranslated(ids)
+		records, err := h.nat.Records()
+		if err == nil {
+			err = h.switchForwarding(records, true)
+		}
+		errs = append(errs, err)
 	}
 	return repaired, errors.Join(errs...)
+}
+
+// forwardAgain has a host end forward that does not: somebody who switches net.ipv4.ip_forward off switches it off for each link.
+func (h *Host) forwardAgain(link *rtnl.Link) (off bool, err error) {
+	on, err := h.rtnl.LinkForwards(rtnl.IPv4, link.Index)
+	if err != nil || on {
+		return false, err
+	}
+	return true, h.rtnl.Do(setForwarding(link.Index, link.Name, true))
 }
 
 // hostEnds lists the host's ends of all containers.
