@@ -80,24 +80,6 @@ func (w *town) interrupted(at string, do func()) *container.Host {
 	return h
 }
 
-// A flusher removes plumb's table when it sees a message that is sent for some purpose, once.
-type flusher struct {
-	wire.Tracer
-	at  string
-	nat *nat.Conn
-	t   testing.TB
-}
-
-func (f *flusher) Trace(e wire.Event) {
-	if f.Tracer != nil {
-		f.Tracer.Trace(e)
-	}
-	if e.Sent && f.at != "" && strings.Contains(e.Purpose, f.at) {
-		f.at = ""
-		check(f.t, f.nat.Batch(nat.DelTable(&nat.Table{Header: nat.Header{Family: nat.NFPROTO_INET}, Name: nat.TableName})))
-	}
-}
-
 // An attach that somebody's flush comes in between of neither takes what others have nor is left without what it has.
 func TestFlushedDuringAttach(t *testing.T) {
 	t.Parallel()
@@ -129,18 +111,4 @@ func TestForwardingSwitchedOff(t *testing.T) {
 		t.Errorf("repaired %q, %v", repaired, err)
 	}
 	check(t, ping(box, "8.8.8.8"))
-}
-		f := &flusher{Tracer: w.host.Config().Tracer, at: at, nat: w.nat, t: t}
-		h, err := container.OpenHost(container.HostOptions{NS: w.host.NS(), Tracer: f})
-		must(t, err)
-		box := w.box("next")
-		b, err := h.Attach(t.Context(), container.Network{Name: "next"}, box.NS())
-		must(t, err)
-		if f.at != "" {
-			t.Errorf("no message is sent to %s", at)
-		}
-		w.apart([]*clab.Host{web, box}, []*container.Attachment{a, b})
-		w.detach("next")
-		must(t, h.Close())
-	}
 }
