@@ -10,12 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	clab "plumb/container/lab"
 	"plumb/nat"
@@ -223,14 +221,6 @@ func TestTown(t *testing.T) {
 	}, func() bool { return len(s.listed()) == 0 }) // the kernel removes the links a moment after the last process
 }
 
-// ruleset is the words of the ruleset as nft lists it, whatever the order of elements.
-func (s *site) ruleset() []string {
-	s.t.Helper()
-	words := strings.FieldsFunc(lab.Run(s.t, s.host, "nft", "list", "ruleset"), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-	slices.Sort(words)
-	return words
-}
-
 // An attached network without a living process is repaired by gc, and goes with detach --all.
 func TestRepairAndDetachAll(t *testing.T) {
 	t.Parallel()
@@ -250,7 +240,7 @@ func TestRepairAndDetachAll(t *testing.T) {
 	if out := s.succeeds("ls", "-q", "--network", "else"); out != "c\n" {
 		t.Errorf("in the network: %q", out)
 	}
-	before := s.ruleset()
+	before := lab.Ruleset(t, s.host)
 	lab.Run(t, s.host, "nft", "flush", "ruleset")
 	if out := s.succeeds("ls"); strings.Count(out, "(bare)") != 3 {
 		t.Errorf("after a flush:\n%s", out)
@@ -258,7 +248,7 @@ func TestRepairAndDetachAll(t *testing.T) {
 	if out := s.succeeds("gc", "--repair"); len(strings.Fields(out)) != 6 {
 		t.Errorf("gc says %q", out)
 	}
-	if diff := cmp.Diff(before, s.ruleset()); diff != "" {
+	if diff := cmp.Diff(before, lab.Ruleset(t, s.host)); diff != "" {
 		t.Errorf("the ruleset before the flush, and after the repair:\n%s", diff)
 	}
 	if out := s.succeeds("gc", "--repair", "--json"); out != `{"repaired": [], "leases": [], "links": []}`+"\n" {
