@@ -110,7 +110,7 @@ func (h *Host) withdraw(link *rtnl.Link) error {
 		return err
 	}
 	for i := range addrs {
-		err := h.rtnl.Do(rtnl.DelAddr(&addrs[i], "take "+addrs[i].Local.String()+" off "+link.Name))
+		err := h.rtnl.Do(rtnl.DelAddr(&addrs[i], "take "+addrs[i].Own().String()+" off "+link.Name))
 		if err := ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, err)); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func delRoute6(index uint32, link string, addr netip.Addr) wire.Request {
 	return rtnl.DelRoute(route, "remove the route to "+addr.String()+" by "+link)
 }
 
-// gatewayAddrs are the addresses of a host end that have a peer, or, where SetupVeth made it, a subnet.
+// gatewayAddrs are the addresses of a host end.
 func (h *Host) gatewayAddrs(link *rtnl.Link) ([]rtnl.Addr, error) {
 	var all []rtnl.Addr
 	for _, family := range []rtnl.Family{rtnl.IPv4, rtnl.IPv6} {
@@ -136,11 +136,7 @@ func (h *Host) gatewayAddrs(link *rtnl.Link) ([]rtnl.Addr, error) {
 		if err := ignore(unix.EOPNOTSUPP, ignore(unix.ENODEV, err)); err != nil {
 			return nil, fmt.Errorf("read the addresses of %s: %w", link.Name, err)
 		}
-		for _, addr := range addrs {
-			if addr.Local.IsValid() {
-				all = append(all, addr)
-			}
-		}
+		all = append(all, addrs...)
 	}
 	return all, nil
 }
@@ -156,7 +152,7 @@ func (h *Host) Release(a *Attachment) error {
 	if a.Addr6.IsValid() {
 		requests = append(requests,
 			delRoute6(a.HostIndex, a.HostLink, a.Addr6.Addr()),
-			rtnl.DelAddr(localGateway6(a.HostIndex), "take "+gateway6.String()+" off "+a.HostLink))
+			rtnl.DelAddr(hostAddr6(a.HostIndex, a.Addr6.Addr()), "take "+localGateway6(a.Addr6.Addr()).String()+" off "+a.HostLink))
 	}
 	var errs []error
 	for _, e := range wire.Refusals(h.rtnl.Do(requests...)) {

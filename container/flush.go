@@ -8,7 +8,6 @@ import (
 	"sort"
 
 	"plumb/nat"
-	"plumb/rtnl"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,7 +94,8 @@ func (h *Host) publishedFlows(publish []Publish) ([]nat.Flow, error) {
 	return flows, nil
 }
 
-// ownAddrs are the host's addresses, each once: every host end has the gateway's.
+// ownAddrs are the host's addresses, each once: every host end has the gateway's. What is sent to a host end's link-local one is dropped, unless it is
+// for a published port, and leaves no connection behind.
 func (h *Host) ownAddrs() ([]netip.Addr, error) {
 	list, err := h.rtnl.Addrs(0, 0)
 	if err != nil {
@@ -103,11 +103,7 @@ func (h *Host) ownAddrs() ([]netip.Addr, error) {
 	}
 	var all []netip.Addr
 	for i := range list {
-		a := list[i].Local
-		if list[i].Family == rtnl.IPv6 && !a.IsValid() {
-			a = list[i].Address
-		}
-		if a.IsValid() {
+		if a := list[i].Own(); a.IsValid() && !isLocalGateway6(a) {
 			all = append(all, a)
 		}
 	}

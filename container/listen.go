@@ -100,7 +100,7 @@ func (a *attacher) tellUnreached(publish []Publish) error {
 				return fmt.Errorf("list the host's addresses: %w", err)
 			}
 		}
-		at := slices.IndexFunc(addrs, func(o rtnl.Addr) bool { return o.Local == p.Host || !o.Local.IsValid() && o.Address == p.Host })
+		at := slices.IndexFunc(addrs, func(o rtnl.Addr) bool { return o.Own() == p.Host })
 		if at < 0 {
 			a.host.notice(fmt.Sprintf("%s is published on an address that the host does not have", p))
 			continue

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"plumb/container/netns"
-	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 
@@ -115,9 +114,20 @@ func (a *attacher) setUpHostEnd() error {
 	return explainDisabled(explainLimit(first(a.host.rtnl.Do(requests...))))
 }
 
-// gateway6 is the link-local address of the host's end. Without one that can be used nothing is forwarded to the container, as a
-// neighbour solicitation would have no source.
-var gateway6 = netip.MustParseAddr("fe80::1")
+// localGateway6 is the link-local address of the host's end, which is the container's gateway. Without one that can be used nothing is forwarded
+// to the container, as a neighbour solicitation would have no source.
+//
+// It is made of the end of the container's address, fe80::1:0:0:2 for fd70:6c75:6d62::2, so that no two of a subnet are equal: a new address is
+// compared with all that are equal, and its route with theirs, at each of a dozen occasions (ipv6_get_ifaddr, net/ipv6/addrconf.c,
+// fib6_add_rt2node, net/ipv6/ip6_fib.c). With a thousand of them that took longer than all else of an attach.
+func localGateway6(addr netip.Addr) netip.Addr {
+	a := [16]byte{0: 0xfe, 1: 0x80, 9: 1}
+	of := addr.As16()
+	copy(a[10:], of[10:])
+	return netip.AddrFrom16(a)
+}
+
+func isLocalGateway6(addr netip.Addr) bool { return addr.Is6() && addr == localGateway6(addr) }
 
 // gatewayRequests give the host's end the gateway's addresses, and with each the route to the container.
 func (a *attacher) gatewayRequests() []wire.Request {
@@ -131,20 +141,21 @@ func (a *attacher) gatewayRequests() []wire.Request {
 		requests = append(requests, rtnl.NewAddr(addr, purpose+a.Addr.Addr().String()))
 	}
 	if a.Addr6.IsValid() {
-		// The gateway's other address is on lo: see shareGateway6. With a peer in the place of a prefix the link has no route to fe80::/64 and no
-		// anycast address, which the kernel would list by the thousand. If somebody who has just gone left a route, this one is in its place.
+		// The gateway's other address is on lo: see shareGateway6. If somebody who has just gone left a route, this one is in its place.
 		addr := netip.PrefixFrom(a.Addr6.Addr(), a.Addr6.Addr().BitLen())
 		requests = append(requests,
-			rtnl.NewAddr(localGateway6(a.HostIndex), "give "+a.HostLink+" the address "+gateway6.String()),
+			rtnl.NewAddr(hostAddr6(a.HostIndex, addr.Addr()), "give "+a.HostLink+" the address "+localGateway6(addr.Addr()).String()),
 			rtnl.ReplaceRoute(rtnl.OnLink(a.HostIndex, addr), "reach "+addr.Addr().String()+" by "+a.HostLink),
 		)
 	}
 	return requests
 }
 
-// localGateway6 is gateway6 as an address of a host end.
-func localGateway6(index uint32) *rtnl.Addr {
-	return rtnl.PeerAddrOf(index, gateway6, nat.LinkLocal, unix.IFA_F_NODAD)
+// hostAddr6 is localGateway6 as an address of the host's end. With neither a prefix nor a peer the link has no route to fe80::/64 or to the other
+// end's fe80::2, which nobody sends to but in answer to neighbour discovery, and no anycast address: the kernel would list them by the thousand.
+func hostAddr6(index uint32, addr netip.Addr) *rtnl.Addr {
+	gateway := localGateway6(addr)
+	return rtnl.AddrOf(index, netip.PrefixFrom(gateway, gateway.BitLen()), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE)
 }
 
 // first is the refusal that the others follow from: of the first message that was refused. A kernel without IPv6 refuses

@@ -113,10 +113,10 @@ func (w *town) waitRoutes6(a *container.Attachment) {
 		n := 0
 		for i := range routes {
 			if r := &routes[i]; r.Out == a.HostIndex && r.DstLen == 128 {
-				n++ // to the container, and to both of the host end's own addresses
+				n++ // to the container, and to the host end's own address
 			}
 		}
-		if n >= 3 {
+		if n >= 2 {
 			return
 		}
 		if err := events.Events(ctx, func(rtnl.Event) error { return next }); !errors.Is(err, next) {

@@ -104,6 +104,14 @@ func AddrOf(index uint32, prefix netip.Prefix, flags AddrFlags) *Addr {
 	return a
 }
 
+// Own is the link's own address: of a request or of what the kernel tells.
+func (a *Addr) Own() netip.Addr {
+	if a.Local.IsValid() {
+		return a.Local
+	}
+	return a.Address
+}
+
 // PeerAddrOf describes a local address and the one that the other end of the cable has, as in
 // ip addr add 10.0.0.1 peer 10.0.0.2 dev veth0. The kernel adds the route to the peer.
 func PeerAddrOf(index uint32, local, peer netip.Addr, flags AddrFlags) *Addr {
