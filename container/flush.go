@@ -19,6 +19,13 @@ import (
 // It has to be done before the addresses are somebody's who sends, or it would cut his connections. Where there are connections over IPv6 it takes
 // 10 ms, however few they are (nat.Conn.FlushConnections).
 func (h *Host) flush(addrs []netip.Addr, publish []Publish) {
+	if len(addrs)+len(publish) == 0 {
+		return
+	}
+	// Where there are no connections the host's addresses, of which each container has brought two, need not be listed.
+	if n, err := h.nat.CountConnections(); err == nil && n == 0 {
+		return
+	}
 	flows, err := h.publishedFlows(publish)
 	for _, a := range addrs {
 		flows = append(flows, nat.Flow{Addr: a})

@@ -7,6 +7,7 @@ import (
 
 	"plumb/nat"
 	"plumb/rtnl"
+	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,15 +15,23 @@ import (
 // Somebody who flushes the ruleset takes plumb's table along. The links stand, and each says in its alias what the table held of
 // its container; so the table can be made anew from them, by anybody and by any number at once.
 
-// repairIfFlushed makes the table anew where it is not there and links say that it should be.
+// repairIfFlushed makes the table anew where it is not there and links say that it should be. Where links come so fast that they cannot be listed,
+// whoever comes makes the table.
 func (h *Host) repairIfFlushed() error {
-	if none, err := h.noTable(); !none {
-		if errors.Is(err, unix.EPERM) {
-			err = fmt.Errorf("%w: %s", err, needNetAdmin)
+	const tries = 16
+	var err error
+	for range tries {
+		none, lookup := h.noTable()
+		if errors.Is(lookup, unix.EPERM) {
+			lookup = fmt.Errorf("%w: %s", lookup, needNetAdmin)
 		}
-		return ignoreMissingNat(err)
+		if !none {
+			return ignoreMissingNat(lookup)
+		}
+		if _, err = h.Repair(); !errors.Is(err, wire.ErrInterrupted) {
+			return err
+		}
 	}
-	_, err := h.Repair()
 	return err
 }
 
