@@ -63,10 +63,11 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 		errs = append(errs, h.remove(end.Index, end.Name))
 	}
 	found = len(leases)+len(ends) > 0
-	if found {
-		errs = append(errs, h.leave())
+	if err := errors.Join(errs...); err != nil && !found {
+		return false, err
 	}
-	return found, errors.Join(errs...)
+	// Also where there was nothing: a detach that was killed may have come as far as this.
+	return found, errors.Join(append(errs, h.leave())...)
 }
 
 // leasesOf are the leases that were taken for a container's link.

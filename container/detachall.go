@@ -17,7 +17,7 @@ import (
 // DetachAll takes the networks of all containers away, or, where network is not "", of those in the network of that name, and returns the
 // containers' names. What single detaches would take 20 ms each for, as the kernel waits for its readers at each pair of links, it does at once for
 // all (RTM_DELLINK with IFLA_GROUP). Who is attached meanwhile stays attached. It may be called again, or killed: what it was about to remove
-// goes with the next one, or with a Detach, or with whoever wants a name or an address.
+// goes with the next one, with a Detach, with gc, or with whoever wants a name or an address.
 func (h *Host) DetachAll(network string) (names []string, err error) {
 	ends, ids, err := h.endsOf(network)
 	if err != nil {
@@ -45,9 +45,7 @@ func (h *Host) DetachAll(network string) (names []string, err error) {
 		outlived, err := h.reclaimStale(others)
 		names, errs = append(names, outlived...), append(errs, err)
 	}
-	if len(theirs) > 0 || len(names) > 0 {
-		errs = append(errs, h.leave())
-	}
+	errs = append(errs, h.leave()) // also where there was nothing: one who was killed may have come as far as this
 	slices.Sort(names)
 	return slices.Compact(names), errors.Join(errs...)
 }

@@ -161,6 +161,9 @@ func (h *Host) sweepLink(link *rtnl.Link) (removed bool, err error) {
 	if dying(link) {
 		return false, nil // it goes by itself
 	}
+	if going(link) {
+		return true, h.removeLeftover(link) // if DetachAll is still at it, it does the same
+	}
 	if id, named := identityOf(link); named {
 		left, err := h.leftover(link)
 		if now, timeErr := bootTime(); err != nil || !left || timeErr != nil || now-id.taken < settle {
