@@ -63,7 +63,9 @@ func (w *town) crowd(processes, containers int) crowd {
 	for i := range processes {
 		p := &attendant{t: w.t, cmd: helperCommand("attendant",
 			"FIRST="+strconv.Itoa(i*containers/processes), "LAST="+strconv.Itoa((i+1)*containers/processes-1))}
-		p.cmd.ExtraFiles = []*os.File{nsFile(w.t, w.host.NS())}
+		ns := dup(w.t, w.host.NS())
+		defer ns.Close()
+		p.cmd.ExtraFiles = []*os.File{ns}
 		p.cmd.Stderr = os.Stderr
 		var err error
 		p.orders, err = p.cmd.StdinPipe()
@@ -86,14 +88,12 @@ func (w *town) crowd(processes, containers int) crowd {
 	return all
 }
 
-// nsFile is a namespace as a file for another process, until the test ends.
-func nsFile(t testing.TB, ns *netns.NS) *os.File {
+// dup is a namespace as a file for another process.
+func dup(t testing.TB, ns *netns.NS) *os.File {
 	t.Helper()
 	fd, err := unix.FcntlInt(uintptr(ns.FD()), unix.F_DUPFD_CLOEXEC, 0)
 	must(t, err)
-	f := os.NewFile(uintptr(fd), "a namespace")
-	t.Cleanup(func() { f.Close() })
-	return f
+	return os.NewFile(uintptr(fd), "a namespace")
 }
 
 // all gives every process the order at once, and returns when all have carried it out.

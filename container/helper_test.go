@@ -33,6 +33,7 @@ var helpers = map[string]func() int{
 	"tty":       runOnTerminal,
 	"exercise":  exercise,
 	"attendant": attend,
+	"mortal":    dieAtWork,
 	"exec":      execHere,
 	"exe":       programFlags,
 	"wait":      func() int { os.Stdin.Read(make([]byte, 1)); return 0 },
