@@ -232,14 +232,11 @@ func (w *town) attachAgain(box *clab.Host) {
 	w.waitRoutes6(a)
 	check(w.t, ping(box, clab.NameServer4))
 	check(w.t, ping(box, clab.NameServer6))
-	var s clab.Services
-	l, err := box.Listen("tcp", ":7")
-	must(w.t, err)
-	s.ServeEcho(l)
+	stop := answer(w.t, box)
 	for _, host := range []netip.Addr{w.host.Addr4(), w.host.Addr6()} {
 		_, err := echo(w.Internet(), "tcp", netip.AddrPortFrom(host, 8007).String())
 		check(w.t, err)
 	}
-	check(w.t, s.Close())
+	stop()
 	w.detach("web")
 }

@@ -54,7 +54,9 @@ func holdOpen(t testing.TB) *netns.NS {
 func TestReuseAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
-	n := container.Network{Name: "web", Addr: netip.MustParseAddr("10.0.0.9")}
+	w.needIPv6()
+	n := publish(t, "web", "8007:7", "8007:7/udp")
+	n.Addr, n.Addr6 = netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr(plumb6+"9")
 	ends := map[string]func(*container.Attachment, *netns.NS){
 		"detached": func(_ *container.Attachment, _ *netns.NS) { w.detach("web") },
 		"released": func(a *container.Attachment, ns *netns.NS) { must(t, ns.Close()); check(t, w.h.Release(a)) },
@@ -72,25 +74,51 @@ func TestReuseAtOnce(t *testing.T) {
 			if _, err := w.h.Attach(t.Context(), n, box.NS()); err != nil {
 				t.Fatalf("%s: attach again: %v", how, err)
 			}
-			check(t, ping(box, "10.0.0.1"))
-			check(t, ping(box, "8.8.8.8"))
+			for _, to := range []string{"10.0.0.1", plumb6 + "1", clab.NameServer4, clab.NameServer6} {
+				check(t, ping(box, to))
+			}
+			stop := answer(t, box)
+			for _, host := range []netip.Addr{w.host.Addr4(), w.host.Addr6()} {
+				for _, network := range []string{"tcp", "udp"} {
+					if _, err := echo(w.Internet(), network, netip.AddrPortFrom(host, 8007).String()); err != nil {
+						t.Errorf("%s: %s to the published port of %s: %v", how, network, host, err)
+					}
+				}
+			}
+			stop()
 			w.detach("web")
 		}
 	}
 }
 
-// The address alone, taken by another name, while the old pair is still there.
+// answer runs echo services on port 7 of a namespace until it is told to stop.
+func answer(t testing.TB, h *clab.Host) (stop func()) {
+	t.Helper()
+	var s clab.Services
+	l, err := h.Listen("tcp", ":7")
+	must(t, err)
+	s.ServeEcho(l)
+	p, err := h.ListenPacket("udp", ":7")
+	must(t, err)
+	s.ServePacketEcho(p)
+	return func() { check(t, s.Close()) }
+}
+
+// The addresses alone, taken by another name, while the old pair is still there.
 func TestAddressOfDyingPair(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
+	w.needIPv6()
 	for i := range 5 {
 		ns := holdOpen(t)
-		addr := netip.MustParseAddr("10.0.0.9")
-		_, err := w.h.Attach(t.Context(), container.Network{Name: fmt.Sprint("old-", i), Addr: addr}, ns)
+		n := container.Network{Name: fmt.Sprint("old-", i), Addr: netip.MustParseAddr("10.0.0.9"), Addr6: netip.MustParseAddr(plumb6 + "9")}
+		_, err := w.h.Attach(t.Context(), n, ns)
 		must(t, err)
 		must(t, ns.Close())
-		box, _ := w.attach(container.Network{Name: fmt.Sprint("new-", i), Addr: addr})
-		check(t, ping(box, "8.8.8.8"))
+		n.Name = fmt.Sprint("new-", i)
+		box, _ := w.attach(n)
+		check(t, ping(box, clab.NameServer4))
+		check(t, ping(box, clab.NameServer6))
 		w.detach(fmt.Sprint("new-", i))
 		w.detach(fmt.Sprint("old-", i))
 	}
@@ -319,6 +347,7 @@ func TestLastOutAgainstNewcomer(t *testing.T) {
 		_, err := h.Detach(fmt.Sprint("c", i))
 		check(t, err)
 	}
+	w.needIPv6()
 	attach(w.h, 0)
 	for round := range 20 {
 		out, in := round%2, 1-round%2
@@ -332,8 +361,10 @@ func TestLastOutAgainstNewcomer(t *testing.T) {
 		if !w.forwards(clab.UplinkName) {
 			t.Fatalf("round %d: the uplink does not forward", round)
 		}
-		if err := ping(boxes[in], "8.8.8.8"); err != nil {
-			t.Fatalf("round %d: %v", round, err)
+		for _, server := range []string{clab.NameServer4, clab.NameServer6} {
+			if err := ping(boxes[in], server); err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
 		}
 	}
 	detach(w.h, 0)
