@@ -24,14 +24,14 @@ func TestThousandDetachedAtOnce(t *testing.T) {
 	containers, processes := crowdSize()
 	w := newTown(t)
 	w.needIPv6()
+	h, err := container.OpenHost(container.HostOptions{NS: w.host.NS()}) // without a tracer
+	must(t, err)
+	defer h.Close()
 	before := w.picture(w.host)
 	crowd := w.crowd(processes, containers)
 	crowd.all("attach")
 	members, _ := crowd.members()
 	w.checkCrowd(members, containers)
-	h, err := container.OpenHost(container.HostOptions{NS: w.host.NS()}) // without a tracer
-	must(t, err)
-	defer h.Close()
 	start, stalled := time.Now(), stalledFor(t)
 	names, err := h.DetachAll("")
 	took := time.Since(start)
