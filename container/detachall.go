@@ -16,8 +16,9 @@ import (
 
 // DetachAll takes the networks of all containers away, or, where network is not "", of those in the network of that name, and returns the
 // containers' names. What single detaches would take 20 ms each for, as the kernel waits for its readers at each pair of links, it does at once for
-// all (RTM_DELLINK with IFLA_GROUP). Who is attached meanwhile stays attached. It may be called again, or killed: what it was about to remove
-// goes with the next one, with a Detach, with gc, or with whoever wants a name or an address.
+// all (RTM_DELLINK with IFLA_GROUP). Who is attached meanwhile stays attached; an attach whose link says already whose it is fails instead, and leaves
+// nothing. It may be called again, or killed: what it was about to remove goes with the next one, with a Detach, with GC, or with whoever wants a name
+// or an address.
 func (h *Host) DetachAll(network string) (names []string, err error) {
 	ends, ids, err := h.endsOf(network)
 	if err != nil {

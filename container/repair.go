@@ -138,14 +138,18 @@ func (h *Host) Repair() (repaired []string, err error) {
 func (h *Host) forwardAgain(link *rtnl.Link) (off bool, err error) {
 	on, err := h.rtnl.LinkForwards(rtnl.IPv4, link.Index)
 	if err != nil || on {
-		return false, err
+		return false, ignore(unix.EINVAL, ignore(unix.ENODEV, err)) // a link that has gone is EINVAL up to Linux 6.13
 	}
-	return true, h.rtnl.Do(setForwarding(link.Index, link.Name, true))
+	return true, ignore(unix.ENODEV, h.rtnl.Do(setForwarding(link.Index, link.Name, true)))
 }
 
-// hostEnds lists the host's ends of all containers.
+// hostEnds lists the host's ends of all containers. Where a crowd comes or goes the list changes while it is read, more often than rtnl tries.
 func (h *Host) hostEnds() ([]rtnl.Link, error) {
+	const tries = 8
 	links, err := h.rtnl.Links()
+	for i := 1; i < tries && errors.Is(err, wire.ErrInterrupted); i++ {
+		links, err = h.rtnl.Links()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list the containers' links: %w", err)
 	}
