@@ -153,7 +153,7 @@ func (h *Host) Release(a *Attachment) error {
 	if a.Addr6.IsValid() {
 		requests = append(requests,
 			delRoute6(a.HostIndex, a.HostLink, a.Addr6.Addr()),
-			rtnl.DelAddr(hostAddr6(a.HostIndex, a.Addr6.Addr()), "take "+localGateway6(a.Addr6.Addr()).String()+" off "+a.HostLink))
+			rtnl.DelAddr(hostAddr6(a.HostIndex), "take "+gateway6.String()+" off "+a.HostLink))
 	}
 	var errs []error
 	for _, e := range wire.Refusals(h.rtnl.Do(requests...)) {

@@ -16,9 +16,6 @@ func OpenHostOver(o HostOptions, transport func(family int) wire.Transport) (*Ho
 // HostLink is the name of a container's host end.
 func HostLink(name string) (link, altName string) { return hostLink(name) }
 
-// LocalGateway6 is the link-local address of the host's end of the container with this address.
-var LocalGateway6 = localGateway6
-
 // SetupVeth is SetupVeth on this host.
 func (h *Host) SetupVeth(name string, target *netns.NS) error { return h.setupVeth(name, target) }
 

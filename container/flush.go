@@ -110,7 +110,7 @@ func (h *Host) ownAddrs() ([]netip.Addr, error) {
 	}
 	var all []netip.Addr
 	for i := range list {
-		if a := list[i].Own(); a.IsValid() && !isLocalGateway6(a) {
+		if a := list[i].Own(); a.IsValid() && a != gateway6 {
 			all = append(all, a)
 		}
 	}

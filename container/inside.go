@@ -116,7 +116,7 @@ func (a *attacher) insideRequests6() []wire.Request {
 	return []wire.Request{
 		rtnl.NewAddr(rtnl.AddrOf(a.peer, own, unix.IFA_F_NODAD), "give "+a.Interface+" the address "+own.String()),
 		rtnl.NewAddr(rtnl.AddrOf(a.peer, a.Addr6, unix.IFA_F_NOPREFIXROUTE|unix.IFA_F_NODAD), "give "+a.Interface+" the address "+a.Addr6.String()),
-		rtnl.NewRoute(rtnl.Via(a.peer, out, localGateway6(a.Addr6.Addr())), "reach "+out.String()+" through the gateway"),
+		rtnl.NewRoute(rtnl.Via(a.peer, out, gateway6), "reach "+out.String()+" through the gateway"),
 	}
 }
 

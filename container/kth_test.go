@@ -1,15 +1,19 @@
 package container_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"plumb/container"
 	"plumb/container/netns"
 	"plumb/rtnl"
+	"plumb/rtnl/wire"
 	"plumb/test/lab"
 )
 
@@ -18,19 +22,24 @@ import (
 // container of a host, which makes the table, does not count: it would be in favour of the ratio. What an attach takes when no other namespace is
 // on the machine is "alone". The spread is that of the ratio among the iterations. In the end all are taken away at once.
 //
+// "links alone" is the same without plumb: pairs of links that have the two IPv6 addresses, and two routes, that an attach gives them, and nothing
+// more. What that takes at the 1,000th is the kernel's, whoever asks for it.
+//
 //	go test -run - -bench Kth -benchtime 5x ./container
 func BenchmarkKth(b *testing.B) {
-	subnet := netip.MustParsePrefix("10.0.0.0/16")
-	b.Run("dual stack", func(b *testing.B) { benchmarkKth(b, container.Network{Subnet: subnet}) })
-	b.Run("IPv4 only", func(b *testing.B) { benchmarkKth(b, container.Network{Subnet: subnet, NoIPv6: true}) })
+	n := container.Network{Subnet: netip.MustParsePrefix("10.0.0.0/16")}
+	b.Run("dual stack", func(b *testing.B) { benchmarkKth(b, func() *row { return newRow(b, n) }) })
+	b.Run("links alone", func(b *testing.B) { benchmarkKth(b, func() *row { return newBareRow(b) }) })
+	n.NoIPv6 = true
+	b.Run("IPv4 only", func(b *testing.B) { benchmarkKth(b, func() *row { return newRow(b, n) }) })
 }
 
-func benchmarkKth(b *testing.B, n container.Network) {
+func benchmarkKth(b *testing.B, newRow func() *row) {
 	const k, sample = 1000, 40
 	var alone, firsts, lasts, removals []time.Duration
 	var ratios []float64
 	for range b.N {
-		few, many := newRow(b, n), newRow(b, n)
+		few, many := newRow(), newRow()
 		few.attach(1)
 		alone = append(alone, lab.Median(many.attach(1 + sample)[1:]))
 		many.attach(k - 1 - 2*sample)
@@ -58,17 +67,62 @@ func benchmarkKth(b *testing.B, n container.Network) {
 // A row is a host to which one container after the other is attached.
 type row struct {
 	*town
-	plain  *container.Host // without a tracer
-	n      container.Network
-	spaces []*netns.NS
+	attachTo func(number int, ns *netns.NS) error
+	detach   func() (number int, err error) // all
+	spaces   []*netns.NS
 }
 
 func newRow(b *testing.B, n container.Network) *row {
 	b.Helper()
-	r := &row{town: newTown(b), n: n}
-	var err error
-	r.plain, err = container.OpenHost(container.HostOptions{NS: r.host.NS()})
+	r := &row{town: newTown(b)}
+	h, err := container.OpenHost(container.HostOptions{NS: r.host.NS()}) // without a tracer
 	must(b, err)
+	r.attachTo = func(number int, ns *netns.NS) error {
+		n.Name = fmt.Sprint("c", number)
+		_, err := h.Attach(b.Context(), n, ns)
+		return err
+	}
+	r.detach = func() (int, error) {
+		names, err := h.DetachAll("")
+		return len(names), errors.Join(err, h.Close())
+	}
+	return r
+}
+
+// newBareRow is a row of pairs of links only.
+func newBareRow(b *testing.B) *row {
+	b.Helper()
+	r := &row{town: newTown(b)}
+	dial := func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) }
+	host, err := netns.Open(r.host.NS(), dial)
+	must(b, err)
+	gateway := netip.MustParseAddr("fe80::1")
+	local := netip.PrefixFrom(gateway, 128)
+	const group, near, far = 7, 1000, 2
+	r.attachTo = func(number int, ns *netns.NS) error {
+		inside, err := netns.Open(ns, dial)
+		if err != nil {
+			return err
+		}
+		defer inside.Close()
+		fd, index := uint32(ns.FD()), near+uint32(number)
+		addr := netip.AddrFrom16([16]byte{0: 0xfd, 13: 1, 14: byte(number >> 8), 15: byte(number)})
+		pair := rtnl.VethPair(&rtnl.Link{Index: index, Name: fmt.Sprint("bare", number), Group: group, NumTxQueues: 1, NumRxQueues: 1},
+			&rtnl.Link{Index: far, Name: "eth0", NetNSFd: &fd, NumTxQueues: 1, NumRxQueues: 1})
+		return errors.Join(
+			host.Do(rtnl.NewLink(pair, ""), rtnl.SetAddrGenMode(index, rtnl.AddrGenModeNone, "")),
+			host.Do(rtnl.SetUp(index, ""),
+				rtnl.NewAddr(rtnl.AddrOf(index, local, unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE), ""),
+				rtnl.NewRoute(rtnl.OnLink(index, netip.PrefixFrom(addr, 128)), "")),
+			inside.Do(rtnl.SetAddrGenMode(far, rtnl.AddrGenModeNone, ""), rtnl.SetUp(far, ""),
+				rtnl.NewAddr(rtnl.AddrOf(far, netip.PrefixFrom(addr, 64), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE), ""),
+				rtnl.NewRoute(rtnl.Via(far, rtnl.Default(gateway), gateway), "")),
+			inside.Do(rtnl.SetUp(1, "")),
+		)
+	}
+	r.detach = func() (int, error) {
+		return len(r.spaces), errors.Join(host.Do(rtnl.DelLink(&rtnl.Link{Group: group}, "")), host.Close())
+	}
 	return r
 }
 
@@ -78,11 +132,10 @@ func (r *row) attach(number int) (times []time.Duration) {
 	for range number {
 		ns, err := netns.New()
 		must(r.t, err)
-		r.n.Name = fmt.Sprint("c", len(r.spaces))
-		r.spaces = append(r.spaces, ns)
 		start := time.Now()
-		_, err = r.plain.Attach(r.t.Context(), r.n, ns)
+		err = r.attachTo(len(r.spaces), ns)
 		times = append(times, time.Since(start))
+		r.spaces = append(r.spaces, ns)
 		must(r.t, err)
 	}
 	return times
@@ -92,13 +145,12 @@ func (r *row) attach(number int) (times []time.Duration) {
 func (r *row) end() time.Duration {
 	r.t.Helper()
 	start := time.Now()
-	names, err := r.plain.DetachAll("")
+	number, err := r.detach()
 	took := time.Since(start)
 	must(r.t, err)
-	if len(names) != len(r.spaces) {
-		r.t.Errorf("%d were detached, want %d", len(names), len(r.spaces))
+	if number != len(r.spaces) {
+		r.t.Errorf("%d were detached, want %d", number, len(r.spaces))
 	}
-	must(r.t, r.plain.Close())
 	for _, ns := range r.spaces {
 		must(r.t, ns.Close())
 	}

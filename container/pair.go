@@ -114,20 +114,9 @@ func (a *attacher) setUpHostEnd() error {
 	return explainDisabled(explainLimit(first(a.host.rtnl.Do(requests...))))
 }
 
-// localGateway6 is the link-local address of the host's end, which is the container's gateway. Without one that can be used nothing is forwarded
-// to the container, as a neighbour solicitation would have no source.
-//
-// It is made of the end of the container's address, fe80::1:0:0:2 for fd70:6c75:6d62::2, so that no two of a subnet are equal: a new address is
-// compared with all that are equal, and its route with theirs, at each of a dozen occasions (ipv6_get_ifaddr, net/ipv6/addrconf.c,
-// fib6_add_rt2node, net/ipv6/ip6_fib.c). With a thousand of them that took longer than all else of an attach.
-func localGateway6(addr netip.Addr) netip.Addr {
-	a := [16]byte{0: 0xfe, 1: 0x80, 9: 1}
-	of := addr.As16()
-	copy(a[10:], of[10:])
-	return netip.AddrFrom16(a)
-}
-
-func isLocalGateway6(addr netip.Addr) bool { return addr.Is6() && addr == localGateway6(addr) }
+// gateway6 is the host's end of each IPv6 network, and the container's gateway. Without a link-local address nothing is forwarded to the container,
+// as a neighbour solicitation would have no source.
+var gateway6 = netip.MustParseAddr("fe80::1")
 
 // gatewayRequests give the host's end the gateway's addresses, and with each the route to the container.
 func (a *attacher) gatewayRequests() []wire.Request {
@@ -144,18 +133,17 @@ func (a *attacher) gatewayRequests() []wire.Request {
 		// The gateway's other address is on lo: see shareGateway6. If somebody who has just gone left a route, this one is in its place.
 		addr := netip.PrefixFrom(a.Addr6.Addr(), a.Addr6.Addr().BitLen())
 		requests = append(requests,
-			rtnl.NewAddr(hostAddr6(a.HostIndex, addr.Addr()), "give "+a.HostLink+" the address "+localGateway6(addr.Addr()).String()),
+			rtnl.NewAddr(hostAddr6(a.HostIndex), "give "+a.HostLink+" the address "+gateway6.String()),
 			rtnl.ReplaceRoute(rtnl.OnLink(a.HostIndex, addr), "reach "+addr.Addr().String()+" by "+a.HostLink),
 		)
 	}
 	return requests
 }
 
-// hostAddr6 is localGateway6 as an address of the host's end. With neither a prefix nor a peer the link has no route to fe80::/64 or to the other
+// hostAddr6 is gateway6 as an address of the host's end. With neither a prefix nor a peer the link has no route to fe80::/64 or to the other
 // end's fe80::2, which nobody sends to but in answer to neighbour discovery, and no anycast address: the kernel would list them by the thousand.
-func hostAddr6(index uint32, addr netip.Addr) *rtnl.Addr {
-	gateway := localGateway6(addr)
-	return rtnl.AddrOf(index, netip.PrefixFrom(gateway, gateway.BitLen()), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE)
+func hostAddr6(index uint32) *rtnl.Addr {
+	return rtnl.AddrOf(index, netip.PrefixFrom(gateway6, gateway6.BitLen()), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE)
 }
 
 // first is the refusal that the others follow from: of the first message that was refused. A kernel without IPv6 refuses

@@ -40,7 +40,7 @@ func TestRunOptions(t *testing.T) {
 		{"--add-host db:10.0.0.7 --add-host cache:10.0.0.8", "cat /etc/hosts", `10\.0\.0\.7\s+db\n10\.0\.0\.8\s+cache\n`},
 		{"--name web", "cat /etc/hosts", `10\.0\.0\.2\s+web\n`},
 		{"", "ip -o addr show dev eth0", `^\d+: eth0 +inet 10\.0\.0\.2/24 scope global noprefixroute eth0\\ +valid_lft forever preferred_lft forever\n\d+: eth0 +inet6 fd70:6c75:6d62::2/64 scope global nodad noprefixroute \\ [^\n]*\n\d+: eth0 +inet6 fe80::2/64 scope link nodad \\ [^\n]*\n$`},
-		{"", "ip -6 route", `default via fe80::1:0:0:2 dev eth0 proto static `},
+		{"", "ip -6 route", `default via fe80::1 dev eth0 proto static `},
 		{"--subnet6 off", "ip -6 addr show dev eth0", `^$`},
 		{"--subnet off --ip6 fd70:6c75:6d62::77", "ip -4 addr show dev eth0; ip -o -6 addr show dev eth0", `^2: eth0 +inet6 fd70:6c75:6d62::77/64 `},
 		{"", "ip -4 route", `^default via 10\.0\.0\.1 dev eth0 proto static \n10\.0\.0\.1 dev eth0 proto static scope link \n$`},
