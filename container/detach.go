@@ -74,10 +74,7 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 func (h *Host) leasesOf(name, link string) ([]nat.Lease, error) {
 	leases, err := h.nat.Leases()
 	if err != nil {
-		err = fmt.Errorf("read the leases: %w", err)
-		if errors.Is(err, unix.EPERM) {
-			err = fmt.Errorf("%w: %s", err, needNetAdmin)
-		}
+		err = needAdmin(fmt.Errorf("read the leases: %w", err))
 	}
 	return slices.DeleteFunc(leases, func(l nat.Lease) bool { return l.Comment.Name != name || l.Link != link }), err
 }

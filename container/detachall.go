@@ -27,7 +27,7 @@ func (h *Host) DetachAll(network string) (names []string, err error) {
 	// Of the leases only those that were there before are of one who has gone, if nobody has a link for it.
 	leases, err := h.nat.Leases()
 	if err != nil {
-		return nil, fmt.Errorf("read the leases: %w", err)
+		return nil, needAdmin(fmt.Errorf("read the leases: %w", err))
 	}
 	group := goingGroup()
 	errs := []error{h.moveAway(ends, group)}

@@ -82,7 +82,14 @@ func (h *Host) config(namespace string, family int) wire.Config {
 	return c
 }
 
-// needNetAdmin says what to do about EPERM.
+// needAdmin says what to do about EPERM.
+func needAdmin(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w: %s", err, needNetAdmin)
+	}
+	return err
+}
+
 const needNetAdmin = "CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn"
 
 // Close closes the sockets. What is attached stays attached.

@@ -55,7 +55,7 @@ func (h *Host) Containers() ([]Container, error) {
 	}
 	holdings, err := h.nat.Holdings()
 	if err != nil {
-		return nil, fmt.Errorf("list what the containers hold: %w", err)
+		return nil, needAdmin(fmt.Errorf("list what the containers hold: %w", err))
 	}
 	held := map[uint32]bool{}
 	for i := range holdings {
@@ -129,10 +129,15 @@ func (h *Host) GC(repair bool) (done Swept, err error) {
 	var errs []error
 	if repair {
 		done.Repaired, err = h.Repair()
+		if errors.Is(err, unix.EPERM) {
+			return done, needAdmin(err)
+		}
 		errs = append(errs, err)
 	}
 	leases, err := h.nat.Leases()
-	errs = append(errs, err)
+	if err != nil {
+		return done, errors.Join(append(errs, needAdmin(fmt.Errorf("read the leases: %w", err)))...)
+	}
 	for i := range leases {
 		l := &leases[i]
 		_, state, err := h.holder(l)

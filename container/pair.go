@@ -173,13 +173,10 @@ func refusedAt(err error, index int) *wire.Error {
 
 // explainCreate says what to do when a kernel does not make a pair of links.
 func explainCreate(e *wire.Error) error {
-	switch {
-	case errors.Is(e, unix.EOPNOTSUPP):
+	if errors.Is(e, unix.EOPNOTSUPP) {
 		return fmt.Errorf("%w: veth is not supported by this kernel: load the module veth, or rebuild with CONFIG_VETH", e)
-	case errors.Is(e, unix.EPERM):
-		return fmt.Errorf("%w: %s", e, needNetAdmin)
 	}
-	return e
+	return needAdmin(e)
 }
 
 // makeRoom finds out what of a pair is taken, and by whom. It returns nil where another try may succeed.

@@ -22,11 +22,8 @@ func (h *Host) repairIfFlushed() error {
 	var err error
 	for range tries {
 		none, lookup := h.noTable()
-		if errors.Is(lookup, unix.EPERM) {
-			lookup = fmt.Errorf("%w: %s", lookup, needNetAdmin)
-		}
 		if !none {
-			return ignoreMissingNat(lookup)
+			return ignoreMissingNat(needAdmin(lookup))
 		}
 		if _, err = h.Repair(); !errors.Is(err, wire.ErrInterrupted) {
 			return err

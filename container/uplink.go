@@ -86,6 +86,9 @@ func (h *Host) withRecorded(ups []uplink) ([]uplink, error) {
 func (h *Host) findUplinks(n Network, routes []rtnl.Route) ([]uplink, error) {
 	var ups []uplink
 	for _, name := range n.Uplinks {
+		if name == "" {
+			return nil, &FlagError{"uplink", name, "the name of a link of the host is needed"}
+		}
 		link, err := h.rtnl.LinkByName(name)
 		if errors.Is(err, unix.ENODEV) {
 			return nil, explained(unix.ENODEV, "uplink %s: the host has no such link: name another one with --uplink", name)

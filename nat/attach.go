@@ -34,6 +34,9 @@ type NetworkError struct {
 
 func (e *NetworkError) Error() string {
 	if e.Holder.Subnet == e.Subnet {
+		if e.Holder.Name == "" {
+			return fmt.Sprintf("subnet %s is one of a network without a name: take another one, or name no network", e.Subnet)
+		}
 		return fmt.Sprintf("subnet %s is of network %q: take another one, or join that network", e.Subnet, e.Holder.Name)
 	}
 	return fmt.Sprintf("network %s has the subnet %s, not %s", e.Network, e.Holder.Subnet, e.Subnet)

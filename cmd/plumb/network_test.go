@@ -331,6 +331,7 @@ func TestNetworkRefusals(t *testing.T) {
 		{"--subnet off --ip 10.0.0.7", 1, `plumb: attach web: ip "10.0.0.7": the container has no IPv4: --subnet is off` + "\n"},
 		{"--ip6 10.0.0.7", 1, `plumb: attach web: ip6 "10.0.0.7": an IPv6 address without a zone is needed; IPv4 is for --ip` + "\n"},
 		{"--ip6 fd70:6c75:6d62::1", 1, `plumb: attach web: ip6 "fd70:6c75:6d62::1": it is the gateway's` + "\n"},
+		{"--uplink=", 1, `plumb: attach web: uplink "": the name of a link of the host is needed` + "\n"},
 		{"--network sixteen-bytes-xx", 1, `plumb: attach web: network "sixteen-bytes-xx": 16 bytes long, 15 is the most` + "\n"},
 		{"-p 80:90:100:110", 2, `plumb: attach: -p "80:90:100:110": there are too many colons; an IPv6 address stands in brackets: [2001:db8::1]:8080:80` + usage},
 		{"-p 0", 2, `plumb: attach: -p "0": 0 is no port of a container's` + usage},
