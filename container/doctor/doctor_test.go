@@ -181,3 +181,25 @@ func ExampleStatus() {
 	fmt.Println(doctor.OK, doctor.Unknown, doctor.Warning, doctor.Problem)
 	// Output: ok unknown warning problem
 }
+
+// Who has switched the host's forwarding on and off again has switched it off for the containers' links.
+func TestForwardingSwitchedOff(t *testing.T) {
+	t.Parallel()
+	h := lab.New(t).NewHost("host")
+	lab.Run(t, h, "ip", "link", "add", "pl-web", "group", "28780", "type", "veth", "peer", "name", "other")
+	defer lab.Run(t, h, "ip", "link", "del", "pl-web")
+	for _, name := range []string{"conf/pl-web/forwarding", "ip_forward"} {
+		if err := h.NS().WriteSysctl("net/ipv4/"+name, "1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if checks := examine(t, h); slices.ContainsFunc(checks, func(c doctor.Check) bool { return c.Name == "forwarding of containers' links" }) {
+		t.Error("a link that forwards is told of")
+	}
+	if err := h.NS().WriteSysctl("net/ipv4/ip_forward", "0"); err != nil {
+		t.Fatal(err)
+	}
+	if c := want(t, examine(t, h), "forwarding of containers' links", doctor.Problem, "off for pl-web"); c.Mend != "plumb gc --repair" {
+		t.Errorf("it is mended by %q", c.Mend)
+	}
+}

@@ -45,6 +45,7 @@ func (d *doctor) sysctls() {
 	} else {
 		d.ok("net.ipv4.ip_forward", "the host forwards")
 	}
+	d.containersForward()
 	d.disabledIPv6()
 	for _, u := range d.ups {
 		if u.family == rtnl.IPv6 && u.byRA {
@@ -119,6 +120,20 @@ func (d *doctor) conntrack() {
 		d.add("connection tracking", Warning, detail, mend)
 	default:
 		d.ok("connection tracking", detail)
+	}
+}
+
+// containersForward looks whether the containers' links forward. Who switches net.ipv4.ip_forward off switches it off for each link.
+func (d *doctor) containersForward() {
+	var off []string
+	for i := range d.links {
+		name := d.links[i].Name
+		if d.links[i].Group == nat.Group && d.number("net/ipv4/conf/"+name+"/forwarding") == 0 {
+			off = append(off, name)
+		}
+	}
+	if len(off) > 0 {
+		d.add("forwarding of containers' links", Problem, "off for "+strings.Join(off, ", ")+": somebody has switched net.ipv4.ip_forward on and off", "plumb gc --repair")
 	}
 }
 
