@@ -45,7 +45,11 @@ func (h *Host) Attach(ctx context.Context, n Network, target *netns.NS) (*Attach
 	if err != nil {
 		return nil, err
 	}
+	const tries = 5 // after as many flushes
 	a, err, left := h.attach(ctx, n, target)
+	for i := 1; i < tries && errors.Is(err, errLost) && left == nil; i++ {
+		a, err, left = h.attach(ctx, n, target)
+	}
 	if errors.Is(err, errNoIPv6) && !n.wantsIPv6() && left == nil {
 		h.notice(fmt.Sprintf("%s has IPv4 only: %v", n.Name, err))
 		n.NoIPv6 = true

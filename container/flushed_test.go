@@ -36,6 +36,7 @@ func TestFlushedBesideWatched(t *testing.T) {
 	n := container.Network{Name: "web"}
 	web, a := w.attach(n)
 	quiet, b := w.attach(container.Network{Name: "quiet"})
+	_, six := w.attach(container.Network{Name: "six", NoIPv4: true})
 	watch, err := w.h.StartWatch(t.Context(), &n, a, web.NS())
 	must(t, err)
 	defer func() { must(t, watch.Close()) }()
@@ -43,6 +44,9 @@ func TestFlushedBesideWatched(t *testing.T) {
 		nft(t, w.host, flush)
 		w.restored(a, time.Now())
 		w.apart([]*clab.Host{web, quiet}, []*container.Attachment{a, b})
+		if held, err := w.nat.Holding(six.HostLink); err != nil || held.Comment.IfIndex != six.HostIndex {
+			t.Errorf("%s: the one with IPv6 alone holds %+v, %v", flush, held, err)
+		}
 	}
 	next, c := w.attach(container.Network{Name: "next"})
 	w.apart([]*clab.Host{web, quiet, next}, []*container.Attachment{a, b, c})

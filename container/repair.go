@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"plumb/nat"
 	"plumb/rtnl"
@@ -65,8 +66,11 @@ func (a *attacher) joinOthers() (again bool, err error) {
 	return err == nil, err
 }
 
+// errLost says that an attach has to begin again.
+var errLost = errors.New("somebody has flushed the ruleset meanwhile, and what was leased is another's by now")
+
 // stillHeld puts back what somebody has flushed since the lease was taken. From now on the link itself says what belongs to it; who made the table
-// anew before could not know.
+// anew before could not know, and may have given it to another: errLost.
 func (a *attacher) stillHeld() error {
 	held, err := a.host.nat.Holding(a.HostLink)
 	if err == nil && held.Comment.IfIndex == a.HostIndex {
@@ -77,6 +81,9 @@ func (a *attacher) stillHeld() error {
 		return fmt.Errorf("look at %s: %w", a.HostLink, err)
 	}
 	_, err = a.host.repair(link, a.identity(), false)
+	if errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
 	return err
 }
 
@@ -207,6 +214,9 @@ func (h *Host) lacks(a *nat.Attachment, rules bool) (bool, error) {
 
 // rebuild makes the whole table anew, from what the links say of all containers, as long as lacks says that something is missing: of one that is
 // there in part it is not known what the rest was. What the table recorded of the host's forwarding is kept, if it is there still.
+//
+// A container whose link came to say whose it is after the links were read has lost what it had: it sees so itself (stillHeld), or its link is seen
+// here once the table is made, and the table is made once more.
 func (h *Host) rebuild(lacks func() (bool, error)) error {
 	for {
 		gen, err := h.nat.GenID()
@@ -229,10 +239,35 @@ func (h *Host) rebuild(lacks func() (bool, error)) error {
 			all = append(all, ids[i].attachment(&ends[i]))
 			records = append(records, ids[i].changed...)
 		}
-		if err = h.nat.Rebuild(gen, all, records); !errors.Is(err, nat.ErrStale) {
+		switch err = h.nat.Rebuild(gen, all, records); {
+		case err == nil:
+			lacks = h.lacksAny
+		case !errors.Is(err, nat.ErrStale):
 			return err
 		}
 	}
+}
+
+// lacksAny says whether anybody stands who has no part in the table.
+func (h *Host) lacksAny() (bool, error) {
+	ends, _, err := h.standingEnds()
+	if err != nil {
+		return false, err
+	}
+	holdings, err := h.nat.Holdings()
+	if err != nil {
+		return false, err
+	}
+	held := make(map[uint32]bool, len(holdings))
+	for i := range holdings {
+		held[holdings[i].Comment.IfIndex] = true
+	}
+	for i := range ends {
+		if !held[ends[i].Index] {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // standing says whether a host end has its addresses still: whoever takes it down takes them off first.
@@ -241,7 +276,8 @@ func (h *Host) standing(link *rtnl.Link) (bool, error) {
 	return len(addrs) > 0, err
 }
 
-// standingEnds lists the host ends that say whose they are, and that nobody takes down: standing has it for one.
+// standingEnds lists the host ends that say whose they are, and that nobody takes down: standing has it for one. Of two that say the same address,
+// as one does for a moment whose attach has lost it and begins again, the older has it.
 func (h *Host) standingEnds() (ends []rtnl.Link, ids []identity, err error) {
 	links, err := h.hostEnds()
 	if err != nil || len(links) == 0 {
@@ -253,16 +289,31 @@ func (h *Host) standingEnds() (ends []rtnl.Link, ids []identity, err error) {
 	}
 	standing := make(map[uint32]bool, len(links))
 	for i := range addrs {
-		if addrs[i].Local.IsValid() {
+		if addrs[i].Own().IsValid() {
 			standing[addrs[i].Index] = true
 		}
 	}
+	oldest := make(map[netip.Prefix]time.Duration, 2*len(links))
 	for i := range links {
-		if id, ok := identityOf(&links[i]); ok && !dying(&links[i]) && !going(&links[i]) && standing[links[i].Index] {
-			ends, ids = append(ends, links[i]), append(ids, id)
+		id, ok := identityOf(&links[i])
+		if !ok || dying(&links[i]) || going(&links[i]) || !standing[links[i].Index] {
+			continue
+		}
+		ends, ids = append(ends, links[i]), append(ids, id)
+		for _, p := range []netip.Prefix{id.addr, id.addr6} {
+			if taken, twice := oldest[p]; p.IsValid() && (!twice || id.taken < taken) {
+				oldest[p] = id.taken
+			}
 		}
 	}
-	return ends, ids, nil
+	n := 0
+	for i := range ends {
+		if !(ids[i].addr.IsValid() && oldest[ids[i].addr] < ids[i].taken || ids[i].addr6.IsValid() && oldest[ids[i].addr6] < ids[i].taken) {
+			ends[n], ids[n] = ends[i], ids[i]
+			n++
+		}
+	}
+	return ends[:n], ids[:n], nil
 }
 
 // attachment is what the table should hold of a link.
