@@ -45,14 +45,7 @@ func (h *Host) noTable() (bool, error) {
 // joinOthers gives back a lease that made the table, where others stand who have no part in it: somebody has flushed the ruleset since the attach began.
 // With the table made anew for them, the attach looks again for what is free.
 func (a *attacher) joinOthers() (again bool, err error) {
-	ends, _, err := a.host.standingEnds()
-	for i := 0; err == nil && !again && i < len(ends); i++ {
-		var held *nat.Holding
-		held, err = a.host.nat.Holding(ends[i].Name)
-		if errors.Is(err, unix.ENOENT) || err == nil && held.Comment.IfIndex != ends[i].Index {
-			again, err = a.host.standing(&ends[i]) // or else it has just been given back
-		}
-	}
+	again, err = a.host.lacksAny()
 	if err != nil || !again {
 		return false, err
 	}
@@ -251,7 +244,7 @@ func (h *Host) rebuild(lacks func() (bool, error)) error {
 // lacksAny says whether anybody stands who has no part in the table.
 func (h *Host) lacksAny() (bool, error) {
 	ends, _, err := h.standingEnds()
-	if err != nil {
+	if err != nil || len(ends) == 0 {
 		return false, err
 	}
 	holdings, err := h.nat.Holdings()
@@ -263,8 +256,11 @@ func (h *Host) lacksAny() (bool, error) {
 		held[holdings[i].Comment.IfIndex] = true
 	}
 	for i := range ends {
-		if !held[ends[i].Index] {
-			return true, nil
+		if held[ends[i].Index] {
+			continue
+		}
+		if lacks, err := h.standing(&ends[i]); lacks || err != nil { // or else it has just been given back
+			return lacks, err
 		}
 	}
 	return false, nil
