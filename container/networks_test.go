@@ -212,6 +212,7 @@ func TestHostServices(t *testing.T) {
 	for _, further := range []string{"192.0.2.77/32", "2001:db8:77::1/128"} {
 		must(t, own.Rtnl().Do(rtnl.NewAddr(rtnl.AddrOf(1, netip.MustParsePrefix(further), 0), "")))
 	}
+	lab.AwaitLocal(t, own.NS(), "2001:db8:77::1")
 	l.Expect(own)
 	w := townOn(t, l, own)
 	w.needIPv6()
