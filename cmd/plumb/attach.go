@@ -89,7 +89,8 @@ func warn(host *container.Host, a *container.Attachment) {
 }
 
 // attach gives the namespace of a process, or at a path, its network, and shows it. With watch it stays with it until it is interrupted.
-func (n *networkFlags) attach(pid int, path string, watch bool, show func(*container.Attachment)) error {
+func (n *networkFlags) attach(pid int, path string, watch bool, show func(*container.Attachment)) (err error) {
+	defer n.closeTrace(&err)
 	target, err := openTarget(pid, path)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"plumb/container"
 	"plumb/container/lab"
 	"plumb/container/netns"
+	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,10 +24,10 @@ func demoCommand() command {
 		name: "demo", args: "[--trace]",
 		summary: "show it all in a sealed lab: a host, an internet, a container that reaches both; touches nothing else",
 	}
-	c.run = func(args []string) error {
-		var n networkFlags
+	c.run = func(args []string) (err error) {
+		var t tracing
 		f := newFlags(c)
-		n.registerTrace(f)
+		t.registerTrace(f)
 		words, err := f.parseAnywhere(args)
 		switch {
 		case err != nil:
@@ -40,7 +41,12 @@ func demoCommand() command {
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 		defer stop()
-		d := demo{flags: &n, out: os.Stdout}
+		defer t.closeTrace(&err)
+		tracer, err := t.tracer()
+		if err != nil {
+			return err
+		}
+		d := demo{tracer: tracer, out: os.Stdout}
 		return d.run(ctx)
 	}
 	return c
@@ -48,8 +54,8 @@ func demoCommand() command {
 
 // A demo is one run of plumb demo.
 type demo struct {
-	flags *networkFlags
-	out   io.Writer
+	tracer wire.Tracer
+	out    io.Writer
 
 	lab        *lab.Lab
 	machine    *lab.Host // the lab's host
@@ -98,7 +104,7 @@ func (d *demo) step(what string, do func() error) error {
 // build makes the internet and the host.
 func (d *demo) build(ctx context.Context) error {
 	err := d.step("built an internet: 8.8.8.8, which answers pings, knows google.com, and serves HTTP", func() (err error) {
-		d.lab, err = lab.New(ctx, lab.Options{Tracer: d.flags.tracer()})
+		d.lab, err = lab.New(ctx, lab.Options{Tracer: d.tracer})
 		return err
 	})
 	if err != nil {
@@ -112,7 +118,7 @@ func (d *demo) build(ctx context.Context) error {
 		return err
 	}
 	return d.step("opened the host's netlink sockets", func() (err error) {
-		d.host, err = container.OpenHost(container.HostOptions{NS: d.machine.NS(), Tracer: d.flags.tracer(), Notice: notice})
+		d.host, err = container.OpenHost(container.HostOptions{NS: d.machine.NS(), Tracer: d.tracer, Notice: notice})
 		return err
 	})
 }

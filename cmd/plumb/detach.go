@@ -10,7 +10,7 @@ import (
 
 // detachFlags say whose networks detach takes away.
 type detachFlags struct {
-	networkFlags
+	tracing
 	names         []string
 	all, json     bool
 	named         string   // the network that all are of
@@ -40,6 +40,7 @@ func detachCommand() command {
 		case !d.all && len(d.names) == 0:
 			return usagef("give the NAME that was attached, or --all")
 		}
+		defer d.closeTrace(&err)
 		host, err := d.openHost()
 		if err != nil {
 			return err

@@ -13,11 +13,11 @@ func doctorCommand() command {
 		name: "doctor", args: "[--json]",
 		summary: "say what this host can do for containers, what is in their way, and how to mend it; changes nothing",
 	}
-	c.run = func(args []string) error {
-		var n networkFlags
+	c.run = func(args []string) (err error) {
+		var t tracing
 		f := newFlags(c)
 		asJSON := f.Bool("json", false, "print JSON")
-		n.registerTrace(f)
+		t.registerTrace(f)
 		rest, err := f.parse(args)
 		if err != nil {
 			return err
@@ -25,7 +25,12 @@ func doctorCommand() command {
 		if len(rest) > 0 {
 			return usagef("takes no argument, was given %q", rest[0])
 		}
-		checks := doctor.Run(doctor.Options{Tracer: n.tracer()})
+		defer t.closeTrace(&err)
+		tracer, err := t.tracer()
+		if err != nil {
+			return err
+		}
+		checks := doctor.Run(doctor.Options{Tracer: tracer})
 		if *asJSON {
 			err = printChecksJSON(checks)
 		} else {

@@ -19,11 +19,13 @@ func execCommand() command {
 		usageStatus: exitPlumb,
 	}
 	c.run = func(args []string) error {
+		var t tracing
 		e := container.ExecSpec{
 			Args: []string{"/bin/sh"}, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Log: os.Stderr,
 		}
 		f := newFlags(c)
 		registerExec(f, &e)
+		t.registerTrace(f)
 		rest, err := f.parse(args)
 		if err != nil {
 			return err
@@ -40,7 +42,7 @@ func execCommand() command {
 		if len(rest) > 0 {
 			e.Args = rest
 		}
-		return execIn(name, e)
+		return execIn(name, e, &t)
 	}
 	return c
 }
@@ -62,8 +64,9 @@ func registerExec(f *flags, e *container.ExecSpec) {
 }
 
 // execIn runs the command in the container called name, and returns its exit status in an exitError.
-func execIn(name string, e container.ExecSpec) error {
-	inode, err := findContainer(name)
+func execIn(name string, e container.ExecSpec, t *tracing) (err error) {
+	defer t.closeTrace(&err)
+	inode, err := findContainer(name, t)
 	if err == nil {
 		err = findProcess(&e, inode)
 	}
@@ -101,9 +104,8 @@ func findProcess(e *container.ExecSpec, inode uint64) error {
 }
 
 // findContainer returns the inode of the network namespace of the container called name.
-func findContainer(name string) (nsInode uint64, err error) {
-	var n networkFlags
-	host, err := n.openHost()
+func findContainer(name string, t *tracing) (nsInode uint64, err error) {
+	host, err := t.openHost()
 	if err != nil {
 		return 0, err
 	}

@@ -8,12 +8,12 @@ import (
 
 func gcCommand() command {
 	c := command{name: "gc", args: "[options]", summary: "remove what killed processes have left; with --repair, put back what somebody has flushed"}
-	c.run = func(args []string) error {
-		var n networkFlags
+	c.run = func(args []string) (err error) {
+		var t tracing
 		f := newFlags(c)
 		asJSON := f.Bool("json", false, "print JSON")
 		repair := f.Bool("repair", false, "put back what table inet plumb should hold of the containers that stand")
-		n.registerTrace(f)
+		t.registerTrace(f)
 		rest, err := f.parseAnywhere(args)
 		if err != nil {
 			return err
@@ -21,7 +21,8 @@ func gcCommand() command {
 		if len(rest) > 0 {
 			return usagef("%q is not expected: gc looks at all that there is", rest[0])
 		}
-		host, err := n.openHost()
+		defer t.closeTrace(&err)
+		host, err := t.openHost()
 		if err != nil {
 			return err
 		}

@@ -11,11 +11,11 @@ import (
 
 func inspectCommand() command {
 	c := command{name: "inspect", args: "NAME... [options]", summary: "tell all about a container, as the kernel has it"}
-	c.run = func(args []string) error {
-		var n networkFlags
+	c.run = func(args []string) (err error) {
+		var t tracing
 		f := newFlags(c)
 		asJSON := f.Bool("json", false, "print JSON")
-		n.registerTrace(f)
+		t.registerTrace(f)
 		names, err := f.parseAnywhere(args)
 		if err != nil {
 			return err
@@ -23,7 +23,8 @@ func inspectCommand() command {
 		if len(names) == 0 {
 			return usagef("give the NAME of a container: plumb ls lists them")
 		}
-		list, err := n.list("")
+		defer t.closeTrace(&err)
+		list, err := t.list("")
 		if err != nil {
 			return err
 		}

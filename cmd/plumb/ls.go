@@ -12,13 +12,13 @@ import (
 
 func lsCommand() command {
 	c := command{name: "ls", args: "[options]", summary: "list the containers of this host: names, addresses, ports, age, traffic"}
-	c.run = func(args []string) error {
-		var n networkFlags
+	c.run = func(args []string) (err error) {
+		var t tracing
 		f := newFlags(c)
 		asJSON := f.Bool("json", false, "print JSON")
 		names := f.Bool("q", false, "print names only")
 		network := f.String("network", "", "list those of the network `NAME` only")
-		n.registerTrace(f)
+		t.registerTrace(f)
 		rest, err := f.parseAnywhere(args)
 		if err != nil {
 			return err
@@ -26,7 +26,8 @@ func lsCommand() command {
 		if len(rest) > 0 {
 			return usagef("%q is not expected: plumb inspect NAME tells of one", rest[0])
 		}
-		list, err := n.list(*network)
+		defer t.closeTrace(&err)
+		list, err := t.list(*network)
 		if err != nil {
 			return err
 		}
@@ -46,8 +47,8 @@ func lsCommand() command {
 }
 
 // list lists the containers, or those of one network.
-func (n *networkFlags) list(network string) ([]container.Listed, error) {
-	host, err := n.openHost()
+func (t *tracing) list(network string) ([]container.Listed, error) {
+	host, err := t.openHost()
 	if err != nil {
 		return nil, err
 	}

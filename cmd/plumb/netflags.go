@@ -8,8 +8,6 @@ import (
 	"strconv"
 
 	"plumb/container"
-	"plumb/rtnl/trace"
-	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +15,7 @@ import (
 // networkFlags are the options of a container's network, which run and attach share.
 type networkFlags struct {
 	network container.Network
-	trace   bool
+	tracing
 }
 
 // register adds the options to f.
@@ -72,17 +70,6 @@ func (n *networkFlags) register(f *flags) {
 	n.registerTrace(f)
 }
 
-// registerTrace adds only the option that every command that speaks netlink has.
-func (n *networkFlags) registerTrace(f *flags) {
-	f.BoolFunc("trace", "show every netlink message, and the kernel's answer, on stderr (--trace or --trace=text)", func(s string) error {
-		if s != "true" && s != "text" {
-			return fmt.Errorf("%q is not a form of trace: text is", s)
-		}
-		n.trace = true
-		return nil
-	})
-}
-
 // parseSubnet reads a prefix, or "off".
 func parseSubnet(s string, subnet *netip.Prefix, off *bool, needed string) (err error) {
 	*subnet, *off = netip.Prefix{}, s == "off"
@@ -106,19 +93,6 @@ func explainParse(err error, needed string) error {
 		return nil
 	}
 	return fmt.Errorf("%s", needed)
-}
-
-// tracer shows messages on stderr, if that was asked for.
-func (n *networkFlags) tracer() wire.Tracer {
-	if !n.trace {
-		return nil
-	}
-	return trace.Text(os.Stderr, trace.Options{Color: colour(os.Stderr)})
-}
-
-// openHost opens the host that this process is in.
-func (n *networkFlags) openHost() (*container.Host, error) {
-	return container.OpenHost(container.HostOptions{Tracer: n.tracer(), Notice: notice})
 }
 
 // notice tells the user what is no failure.

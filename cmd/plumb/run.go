@@ -89,6 +89,7 @@ func (r *runOptions) run() error {
 }
 
 func (r *runOptions) openAndRun() (status int, err error) {
+	defer r.closeTrace(&err)
 	host, err := r.openHost()
 	if err != nil {
 		return 0, err

@@ -18,6 +18,7 @@ type page struct {
 	short     bool
 	since     time.Duration
 	namespace string
+	command   string // what would do the same, a line for each command
 	bracket   string // of a transaction, before the head: two characters
 	gutter    string // and before the lines below it
 }
@@ -41,7 +42,28 @@ func (p *page) paint(sgr, s string) string {
 // tenths of one.
 func (p *page) head(arrow, what, rest string) {
 	ms := fmt.Sprintf("%10.3f ms", float64(p.since.Nanoseconds())/1e6)
+	if p.short && p.command != "" {
+		rest += "  $ " + strings.Join(p.cleanCommands(), "; ")
+	}
 	fmt.Fprintf(p, "%s %s%s %s %s%s\n", p.paint(dim, ms), p.bracket, clean(p.namespace), arrow, what, rest)
+}
+
+// commands writes the commands on lines of their own.
+func (p *page) commands() {
+	if p.command == "" {
+		return
+	}
+	for _, c := range p.cleanCommands() {
+		p.line(0, "$ ", p.paint(dim, c))
+	}
+}
+
+func (p *page) cleanCommands() []string {
+	lines := strings.Split(p.command, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return lines
 }
 
 // line writes a line below the head. The mark takes the place of the last of the indentation.

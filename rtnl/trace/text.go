@@ -14,6 +14,8 @@ import (
 type Options struct {
 	Color bool      // with the escape sequences of a terminal
 	Start time.Time // what times count from; zero means the first event
+
+	Commands Commander // knows the command beside a message; nil for none
 }
 
 // Text returns a tracer that writes each event to w as a tree, in one Write. It may be shared by any number of
@@ -51,6 +53,9 @@ func (t *text) Trace(e wire.Event) {
 func (t *text) write(p *page, e wire.Event) {
 	p.since = e.Time.Sub(t.options.Start)
 	p.namespace = e.Namespace
+	if t.options.Commands != nil {
+		p.command = t.options.Commands.Command(e)
+	}
 	if e.Message == nil {
 		p.step(e)
 		return
@@ -91,6 +96,7 @@ func (p *page) message(e wire.Event, v wire.View) {
 	if p.short {
 		return
 	}
+	p.commands()
 	switch {
 	case e.Err != nil:
 		p.refusal(e, v)
@@ -181,6 +187,9 @@ func (p *page) step(e wire.Event) {
 		outcome = ": " + p.paint(red, clean(why(e.Err))) + outcome
 	}
 	p.head("·", p.paint(bold, clean(e.Purpose)), outcome)
+	if !p.short {
+		p.commands()
+	}
 }
 
 // unreadable writes bytes that are no message.

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"plumb/container"
+	"plumb/rtnl/trace"
+	"plumb/rtnl/wire"
+)
+
+// tracing are the options that every command has that speaks netlink: in what form its messages are shown, and where.
+// The zero value shows none.
+type tracing struct {
+	form string // of what goes to stderr: "text" or "short"; "" for nothing
+
+	tracers []wire.Tracer // that have been opened
+	opened  bool
+	closers []func() error
+}
+
+// registerTrace adds the options to f.
+func (t *tracing) registerTrace(f *flags) {
+	f.BoolFunc("trace", "show every netlink message, and the kernel's answer, on stderr (--trace=text, or a line for each: --trace=short)", func(s string) error {
+		switch s {
+		case "true":
+			s = "text"
+		case "text", "short":
+		default:
+			return fmt.Errorf("%q is not a form of trace: text and short are", s)
+		}
+		t.form = s
+		return nil
+	})
+}
+
+// tracer opens what was asked for, once, and returns it; nil where that is nothing. Whoever calls it calls closeTrace, too.
+func (t *tracing) tracer() (wire.Tracer, error) {
+	if !t.opened {
+		t.opened = true
+		if err := t.open(); err != nil {
+			return nil, err
+		}
+	}
+	return trace.Tee(t.tracers...), nil
+}
+
+// open opens a tracer for each option.
+func (t *tracing) open() error {
+	options := trace.Options{Commands: t.commander()}
+	stderr := &reporter{w: os.Stderr, name: "stderr"}
+	switch t.form {
+	case "text":
+		options.Color = colour(os.Stderr)
+		t.add(trace.Text(stderr, options), stderr.result)
+	case "short":
+		options.Color = colour(os.Stderr)
+		t.add(trace.Short(stderr, options), stderr.result)
+	}
+	return nil
+}
+
+// commander knows the commands that do what a message does. Each tracer has one of its own, for it learns from what it sees.
+func (t *tracing) commander() trace.Commander { return nil }
+
+// add adds a tracer, and what ends it.
+func (t *tracing) add(tracer wire.Tracer, end func() error) {
+	t.tracers = append(t.tracers, tracer)
+	t.closers = append(t.closers, end)
+}
+
+// A fileTracer writes to a file, and is complete once it is closed.
+type fileTracer interface {
+	wire.Tracer
+	Close() error
+}
+
+// addFile adds a tracer that writes to a file, which is made anew: what the option called name is given.
+func (t *tracing) addFile(name, path string, open func(io.Writer) fileTracer) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("--%s: %w", name, err)
+	}
+	tracer := open(file)
+	t.add(tracer, func() error {
+		if err := errors.Join(tracer.Close(), file.Close()); err != nil {
+			return fmt.Errorf("--%s: %w", name, err)
+		}
+		return nil
+	})
+	return nil
+}
+
+// closeTrace ends what tracer has opened; a command defers it. What goes wrong is added to the command's own error.
+func (t *tracing) closeTrace(err *error) {
+	for _, end := range t.closers {
+		failed := end()
+		exit := (*exitError)(nil)
+		switch {
+		case failed == nil:
+		case errors.As(*err, &exit): // the status of what was run stays
+			*err = &exitError{exit.status, errors.Join(exit.err, failed)}
+		default:
+			*err = errors.Join(*err, failed)
+		}
+	}
+	t.closers, t.tracers = nil, nil
+}
+
+// openHost opens the host that this process is in, traced.
+func (t *tracing) openHost() (*container.Host, error) {
+	tracer, err := t.tracer()
+	if err != nil {
+		return nil, err
+	}
+	return container.OpenHost(container.HostOptions{Tracer: tracer, Notice: notice})
+}
+
+// A reporter is a writer that remembers its first error: who traces goes on when that happens.
+type reporter struct {
+	w    io.Writer
+	name string
+	err  error
+}
+
+func (r *reporter) Write(b []byte) (int, error) {
+	n, err := r.w.Write(b)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("write the trace to %s: %w", r.name, err)
+	}
+	return n, err
+}
+
+func (r *reporter) result() error { return r.err }

@@ -1,0 +1,30 @@
+package trace
+
+import "plumb/rtnl/wire"
+
+// Tee returns a tracer that hands each event to every one of tracers, in their order; nil ones are left out. It is nil
+// where none is left, so that nothing is paid for what nobody sees, and the tracer itself where it is the only one.
+func Tee(tracers ...wire.Tracer) wire.Tracer {
+	var all tee
+	for _, t := range tracers {
+		if t != nil {
+			all = append(all, t)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
+}
+
+type tee []wire.Tracer
+
+// Trace implements wire.Tracer.
+func (t tee) Trace(e wire.Event) {
+	for _, one := range t {
+		one.Trace(e)
+	}
+}
