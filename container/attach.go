@@ -67,7 +67,7 @@ func (h *Host) attach(ctx context.Context, n Network, target *netns.NS) (done *A
 	defer a.close()
 	a.HostLink, a.altName = hostLink(n.Name)
 	if err := a.run(ctx); err != nil {
-		return nil, err, a.undo.run()
+		return nil, err, a.undo.run(&a.story)
 	}
 	return &a.Attachment, nil, nil
 }
@@ -90,10 +90,11 @@ type attacher struct {
 	peer    uint32          // index of the container's link
 	first   bool            // plumb's table was made with its lease
 	undo    undo
+	story   story
 }
 
 func newAttacher(h *Host, n Network, target *netns.NS) *attacher {
-	return &attacher{host: h, net: n, target: target, asked: [2]netip.Prefix{n.Subnet, n.Subnet6}, sysctls: noSysctls()}
+	return &attacher{host: h, net: n, target: target, asked: [2]netip.Prefix{n.Subnet, n.Subnet6}, sysctls: noSysctls(), story: h.story()}
 }
 
 // run is the attachment from beginning to end. The order matters, so that whoever is killed in between leaves nothing that
@@ -104,21 +105,28 @@ func newAttacher(h *Host, n Network, target *netns.NS) *attacher {
 //     no use to anybody, and whoever meets one may remove it at once.
 //   - Then, and not before, the uplinks' forwarding: see nat.Conn.Leave for what a lease promises about it.
 //   - Last the link's address and the route, which no two containers ever have at the same time.
-func (a *attacher) run(ctx context.Context) error {
+func (a *attacher) run(ctx context.Context) (err error) {
+	tell := &a.story
+	defer func() { tell.end(err) }()
+	tell.next("look at the host", "which subnets are in use, what leads out and how large a packet may be, so that what is free to choose is chosen; nothing is changed")
 	if err := a.prepare(); err != nil {
 		return err
 	}
 	a.undo.add("release the address of "+a.Name, a.releaseLease)
+	tell.next("make the pair of links", "both ends in place, down and without an address: the kernel decides who has the name")
 	if err := a.makePair(ctx); err != nil {
 		return err
 	}
+	tell.next("take an address", "a lease is an element of a set, which the kernel lets only one add; what the rules must know comes in the same transaction")
 	if err := a.takeLease(ctx); err != nil {
 		return err
 	}
 	a.flushBefore()
+	tell.next("switch forwarding on", "on the links that lead out alone, and only once the lease keeps the record of what was changed")
 	if err := a.switchOn(); err != nil {
 		return err
 	}
+	tell.next("set up the host's end", "up, with the gateway's address, and with it the route to the container; its alias says whose it is")
 	if err := a.setUpHostEnd(); err != nil {
 		return err
 	}
@@ -126,10 +134,12 @@ func (a *attacher) run(ctx context.Context) error {
 		return err
 	}
 	if !a.classic {
+		tell.next("set up the container's end", "its address, the way to its gateway and through it to all else; lo comes last, and with it the network is complete")
 		if err := a.setUpInside(); err != nil {
 			return err
 		}
 	}
+	tell.next("see that it works", "ping without a privilege, and an IPv6 address that the kernel takes for its own, which it does some time after it was given")
 	a.allowPing()
 	return a.awaitInside(ctx)
 }

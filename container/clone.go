@@ -92,13 +92,18 @@ func (p *Process) clone(spec ProcessSpec, exe *os.File) error {
 	// The child moves its descriptors to the numbers that they have in Files, by way of free-looking ones above (forkAndExecInChild,
 	// syscall/exec_linux.go). Only what is in Files itself cannot be overwritten by that before exec.
 	attr.Files = append(attr.Files, exe)
+	tell := story{tracer: spec.Tracer}
+	begun := tell.now()
 	p.process, err = os.StartProcess("/proc/self/fd/"+strconv.Itoa(len(attr.Files)-1), []string{initName}, attr)
+	tell.cloned(begun, p.process, spec, err)
 	if err != nil {
 		ours.Close()
 		return explainClone(err)
 	}
 	p.socket, p.reports = ours, bufio.NewReader(ours)
+	begun = tell.now()
 	err = p.openNetNS(spec)
+	tell.did(hostName, begun, err, "open the process's network namespace, to reach it by a descriptor")
 	if p.terminal = openTerminal(spec.Stdin); err == nil && p.terminal != nil {
 		err = p.terminal.giveTo(p.process.Pid)
 	}

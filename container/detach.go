@@ -26,6 +26,9 @@ func (h *Host) Detach(name string) (found bool, err error) {
 // detach removes the host end of a container, found by any of its names, and the leases that were taken for it, which may
 // have outlived it. What a lease was taken for goes by whatever name it has by now.
 func (h *Host) detach(name, link, anyName string) (found bool, err error) {
+	tell := h.story()
+	defer func() { tell.end(err) }()
+	tell.next("find what "+name+" has", "a link that says it is the container's, and leases that were taken for it, which may have outlived it")
 	var ends []*rtnl.Link
 	host, foreign := h.findLink(name, link, anyName)
 	if host != nil {
@@ -44,6 +47,7 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 		}
 	}
 	// The route to the address goes first: while it stood, the old link would win over a new container's.
+	tell.next("withdraw the addresses", "with them goes the route to the container, which would else win over a new container's")
 	for _, end := range ends {
 		if err := h.withdraw(end); err != nil {
 			return true, err
@@ -54,11 +58,13 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 		id, _ := identityOf(end)
 		publish = append(publish, id.publish...)
 	}
+	tell.next("give back the leases", "with all that the rules know of the container, in one transaction; connections over its addresses are forgotten")
 	h.flush(addrsOf(leases), publish)
 	for i := range leases {
 		_, err := h.nat.Reclaim(&leases[i])
 		errs = append(errs, err)
 	}
+	tell.next("remove the pair of links", "the other end goes with the one")
 	for _, end := range ends {
 		errs = append(errs, h.remove(end.Index, end.Name))
 	}
@@ -66,6 +72,7 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 	if err := errors.Join(errs...); err != nil && !found {
 		return false, err
 	}
+	tell.end(errors.Join(errs...))
 	// Also where there was nothing: a detach that was killed may have come as far as this.
 	return found, errors.Join(append(errs, h.leave())...)
 }
@@ -142,6 +149,8 @@ func (h *Host) gatewayAddrs(link *rtnl.Link) ([]rtnl.Addr, error) {
 // Release is Detach for a container whose namespace is about to go, and which we attached: the kernel removes the pair
 // by itself, in some 20 ms that nobody need wait for.
 func (h *Host) Release(a *Attachment) error {
+	tell := h.story()
+	tell.next("withdraw the addresses", "the route to the container goes at once; the kernel removes the links with the namespace, for which nobody waits")
 	var requests []wire.Request
 	if a.Addr.IsValid() {
 		addr := rtnl.PeerAddrOf(a.HostIndex, a.Gateway, a.Addr.Addr(), 0)
@@ -156,5 +165,6 @@ func (h *Host) Release(a *Attachment) error {
 	for _, e := range wire.Refusals(h.rtnl.Do(requests...)) {
 		errs = append(errs, ignore(unix.ESRCH, ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, e))))
 	}
+	tell.end(errors.Join(errs...))
 	return errors.Join(append(errs, h.release(a.leases, a.Publish))...)
 }

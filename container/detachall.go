@@ -20,6 +20,9 @@ import (
 // nothing. It may be called again, or killed: what it was about to remove goes with the next one, with a Detach, with GC, or with whoever wants a name
 // or an address.
 func (h *Host) DetachAll(network string) (names []string, err error) {
+	tell := h.story()
+	defer func() { tell.end(err) }()
+	tell.next("find what there is", "links that say whose they are, and the leases of before")
 	ends, ids, err := h.endsOf(network)
 	if err != nil {
 		return nil, err
@@ -30,11 +33,14 @@ func (h *Host) DetachAll(network string) (names []string, err error) {
 		return nil, needAdmin(fmt.Errorf("read the leases: %w", err))
 	}
 	group := goingGroup()
+	tell.next("take the links out of use", "down, whereupon their routes go, and into a group of those that go")
 	errs := []error{h.moveAway(ends, group)}
 	theirs, others := leasesOfLinks(leases, ends)
+	tell.next("give back the leases", "with all that the rules know of the containers, in one transaction; connections over their addresses are forgotten")
 	_, err = h.nat.ReclaimAll(theirs)
 	errs = append(errs, err)
 	h.flushAll(theirs, ids)
+	tell.next("remove the links", "the whole group at once, for which the kernel waits for its readers only once")
 	if len(ends) > 0 {
 		err := h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Group: group}, fmt.Sprintf("remove %d pairs of links", len(ends))))
 		errs = append(errs, ignore(unix.ENODEV, err)) // their namespaces have gone, and they with them
@@ -43,9 +49,11 @@ func (h *Host) DetachAll(network string) (names []string, err error) {
 		names = append(names, ids[i].name)
 	}
 	if network == "" {
+		tell.next("look for stale leases", "those that a killed process has left go, too")
 		outlived, err := h.reclaimStale(others)
 		names, errs = append(names, outlived...), append(errs, err)
 	}
+	tell.end(errors.Join(errs...))
 	errs = append(errs, h.leave()) // also where there was nothing: one who was killed may have come as far as this
 	slices.Sort(names)
 	return slices.Compact(names), errors.Join(errs...)

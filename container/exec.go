@@ -200,7 +200,7 @@ func (e *execution) release(pid int) error {
 	if _, err := p.socket.Write([]byte{1}); err != nil && !errors.Is(err, unix.EPIPE) {
 		return err
 	}
-	return awaitExec(p.reports)
+	return awaitExec(func() (initReport, error) { return receiveReport(p.reports) })
 }
 
 // waitStopped waits for the end of the process. A ^Z is undone, as the reaper does it: no shell outside could wake the command again.

@@ -85,7 +85,7 @@ func (h *Host) forward6() ([]nat.Record, error) {
 // before6 is what a switch of all links to forwarding changes.
 func (h *Host) before6() ([]nat.Record, error) {
 	records := []nat.Record{{Link: allLinks6, IPv6: true}}
-	if was, err := h.ns.ReadSysctl("net.ipv6.conf.default.forwarding"); err == nil && was != "0" {
+	if was, err := h.readSysctl("net.ipv6.conf.default.forwarding"); err == nil && was != "0" {
 		records = append(records, nat.Record{Link: newLinks6, IPv6: true, Was: "forwarding=" + was})
 	}
 	links, err := h.rtnl.Links()
@@ -117,14 +117,14 @@ func (h *Host) switchForwarding6(records []nat.Record, on bool) error {
 		return nil
 	}
 	if on {
-		return errors.Join(h.acceptRA(records, "1", "2"), h.ns.WriteSysctl("net.ipv6.conf.all.forwarding", "1"))
+		return errors.Join(h.acceptRA(records, "1", "2"), h.writeSysctl("net.ipv6.conf.all.forwarding", "1"))
 	}
 	now, err := h.forwards6()
 	if err != nil {
 		return err
 	}
 	if now {
-		if err := h.ns.WriteSysctl("net.ipv6.conf.all.forwarding", "0"); err != nil {
+		if err := h.writeSysctl("net.ipv6.conf.all.forwarding", "0"); err != nil {
 			return err
 		}
 		for _, r := range records {
@@ -142,7 +142,7 @@ func (h *Host) acceptRA(records []nat.Record, from, to string) error {
 		if _, changed := was6(r, rtnl.Conf6AcceptRA); !changed {
 			continue
 		}
-		now, err := h.ns.ReadSysctl(conf6Name(r.Link, rtnl.Conf6AcceptRA))
+		now, err := h.readSysctl(conf6Name(r.Link, rtnl.Conf6AcceptRA))
 		if errors.Is(err, unix.ENOENT) {
 			continue // the link has gone
 		}
@@ -158,7 +158,7 @@ func (h *Host) acceptRA(records []nat.Record, from, to string) error {
 
 // setConf6 sets an IPv6 sysctl of a link. One that has gone is no failure.
 func (h *Host) setConf6(link string, id rtnl.ConfID6, value string) error {
-	return ignore(unix.ENOENT, h.ns.WriteSysctl(conf6Name(link, id), value))
+	return ignore(unix.ENOENT, h.writeSysctl(conf6Name(link, id), value))
 }
 
 // conf6Name is written with slashes, since a link's name may have dots.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,7 +76,7 @@ func unexpected(err error) error {
 // The frames of startproto.go's messages.
 
 func (s initSpec) frame() frame {
-	flags := []bool{s.Init, s.NetNS, s.Terminal}
+	flags := []bool{s.Init, s.NetNS, s.Terminal, s.Trace}
 	f := frame{s.Dir, s.Hostname, s.Rootfs}
 	for _, flag := range flags {
 		f = append(f, strconv.FormatBool(flag))
@@ -85,18 +86,19 @@ func (s initSpec) frame() frame {
 }
 
 func receiveSpec(r frameReader) (s initSpec, err error) {
-	f, err := receiveFrame(r, 7)
+	const head = 8 // before the arguments
+	f, err := receiveFrame(r, head)
 	if err != nil {
 		return s, err
 	}
-	args, err := strconv.Atoi(f[6])
-	if err != nil || args < 1 || args > len(f)-7 {
-		return s, fmt.Errorf("a spec with %q arguments among %d strings", f[6], len(f))
+	args, err := strconv.Atoi(f[head-1])
+	if err != nil || args < 1 || args > len(f)-head {
+		return s, fmt.Errorf("a spec with %q arguments among %d strings", f[head-1], len(f))
 	}
 	return initSpec{
 		Dir: f[0], Hostname: f[1], Rootfs: f[2],
-		Init: f[3] == "true", NetNS: f[4] == "true", Terminal: f[5] == "true",
-		Args: f[7 : 7+args], Env: f[7+args:],
+		Init: f[3] == "true", NetNS: f[4] == "true", Terminal: f[5] == "true", Trace: f[6] == "true",
+		Args: f[head : head+args], Env: f[head+args:],
 	}, nil
 }
 
@@ -110,7 +112,13 @@ func receiveFiles(r frameReader) (Files, error) {
 	return Files{ResolvConf: f[0], Hosts: f[1], Hostname: f[2]}, nil
 }
 
+// stepFrame is what the frame of a step begins with, in the place of whether the command is about to be run.
+const stepFrame = "step"
+
 func (r initReport) frame() frame {
+	if r.Step {
+		return frame{stepFrame, r.Stage, strconv.FormatInt(int64(r.Took), 10), "0"}
+	}
 	return frame{strconv.FormatBool(r.Exec), r.Stage, r.Text, strconv.Itoa(int(r.Errno))}
 }
 
@@ -129,6 +137,10 @@ func parseReport(f frame) (initReport, error) {
 	errno, err := strconv.ParseUint(f[3], 10, 12)
 	if err != nil {
 		return initReport{}, fmt.Errorf("a report with errno %q", f[3])
+	}
+	if f[0] == stepFrame {
+		took, err := strconv.ParseInt(f[2], 10, 64)
+		return initReport{Step: true, Stage: f[1], Took: time.Duration(took)}, err
 	}
 	return initReport{Exec: f[0] == "true", Stage: f[1], Text: f[2], Errno: unix.Errno(errno)}, nil
 }

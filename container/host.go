@@ -52,24 +52,33 @@ func (h *Host) open(o HostOptions) (*Host, error) {
 			return nil, fmt.Errorf("open the host's network namespace: %w", err)
 		}
 		h.ns, h.own = ns, true
+		s := h.story()
+		start := s.now()
 		err = h.dial() // without a setns, which would need CAP_SYS_ADMIN
+		s.did(hostName, start, err, socketsOfHost)
 		if err != nil {
 			return nil, errors.Join(err, h.Close())
 		}
 		return h, nil
 	}
-	if err := h.ns.Do(h.dial); err != nil {
+	s := h.story()
+	start := s.now()
+	err := h.ns.Do(h.dial)
+	s.did(hostName, start, err, "setns ", hostName, ": ", socketsOfHost)
+	if err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
 }
 
+const socketsOfHost = "socket(AF_NETLINK): NETLINK_ROUTE, NETLINK_NETFILTER"
+
 // dial opens the sockets, on a thread that is in the namespace.
 func (h *Host) dial() (err error) {
-	if h.rtnl, err = rtnl.Dial(h.config("host", unix.NETLINK_ROUTE)); err != nil {
+	if h.rtnl, err = rtnl.Dial(h.config(hostName, unix.NETLINK_ROUTE)); err != nil {
 		return err
 	}
-	h.nat, err = nat.Dial(h.config("host", unix.NETLINK_NETFILTER))
+	h.nat, err = nat.Dial(h.config(hostName, unix.NETLINK_NETFILTER))
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"path"
 	"runtime"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -128,9 +129,11 @@ func (p *initProcess) enterNetNS() error {
 	if err != nil {
 		return err
 	}
+	start := time.Now()
 	if err := ns.Enter(); err != nil {
 		return err
 	}
+	p.did(start, "setns(CLONE_NEWNET)")
 	return ns.Close()
 }
 
@@ -138,7 +141,10 @@ func (p *initProcess) setHostname() error {
 	if p.spec.Hostname == "" {
 		return nil
 	}
-	return unix.Sethostname([]byte(p.spec.Hostname))
+	start := time.Now()
+	err := unix.Sethostname([]byte(p.spec.Hostname))
+	p.did(start, `sethostname("`, p.spec.Hostname, `")`)
+	return err
 }
 
 func (p *initProcess) buildRoot() error {
@@ -146,9 +152,12 @@ func (p *initProcess) buildRoot() error {
 		p.terminal, _ = os.Readlink("/proc/self/fd/0") // before something lies over /proc
 	}
 	var err error
+	start := time.Now()
 	if p.root, err = buildRoot(p.spec.Rootfs); err != nil {
 		return err
 	}
+	p.did(start, "mount the root file system", p.root.origin(p.spec.Rootfs), ", on a private stage: fsopen, fsmount, move_mount")
+	start = time.Now()
 	run, err := newFS("tmpfs", unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV, "mode=0755")
 	if err != nil {
 		return err
@@ -166,11 +175,18 @@ func (p *initProcess) buildRoot() error {
 		return err
 	}
 	p.files, err = p.root.mountFiles()
+	p.did(start, "mount /run, /dev, /proc, and files of its own on /etc/resolv.conf, /etc/hosts, /etc/hostname")
 	return err
 }
 
 func (p *initProcess) enterRoot() (err error) {
+	start := time.Now()
 	p.confined, err = p.root.enter()
+	if p.confined {
+		p.did(start, `pivot_root(".", "."); umount2(".", MNT_DETACH): the host's mounts are out of reach`)
+	} else {
+		p.did(start, `chroot("."), for pivot_root is not possible here`)
+	}
 	return err
 }
 
@@ -183,7 +199,10 @@ func (p *initProcess) wait() error {
 	if files.Hostname == "" {
 		files.Hostname = p.spec.Hostname + "\n"
 	}
-	return p.files.write(files)
+	start := time.Now()
+	err = p.files.write(files)
+	p.did(start, "write /etc/resolv.conf, /etc/hosts, /etc/hostname")
+	return err
 }
 
 // chdir changes to the working directory, and looks that it is inside the root: "(unreachable)" is what a directory outside
@@ -201,6 +220,7 @@ func (p *initProcess) chdir() error {
 }
 
 func (p *initProcess) dropPrivileges() error {
+	start := time.Now()
 	unix.Umask(0o022)
 	// The session keyring is inherited over clone, with whatever keys the host's user has in it (session-keyring(7)). No name: a new one. ENOSYS: CONFIG_KEYS=n;
 	// EPERM: a seccomp filter, of a container around this one.
@@ -214,7 +234,9 @@ func (p *initProcess) dropPrivileges() error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("set the parent-death signal: %w", err)
 	}
-	return protectTerminal()
+	err := protectTerminal()
+	p.did(start, "drop privileges: a new session keyring, capset, prctl(PR_SET_NO_NEW_PRIVS), prctl(PR_SET_PDEATHSIG)")
+	return err
 }
 
 // resetSignals undoes what this process has inherited: exec keeps the signal mask and what is ignored (signal(7)). Handlers it resets itself.
@@ -265,7 +287,7 @@ func (p *initProcess) exec() error {
 	if err := closeOnExecAbove(2); err != nil {
 		return err
 	}
-	if err := (initReport{Exec: true}).frame().send(os.NewFile(socketFD, "parent")); err != nil {
+	if err := (initReport{Exec: true, Stage: command}).frame().send(os.NewFile(socketFD, "parent")); err != nil {
 		return err
 	}
 	return explainExec(command, unix.Exec(file, args, env))

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"time"
 
-	"plumb/container/netns"
 	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
@@ -17,7 +16,7 @@ import (
 
 // openInside opens in the container's namespace what is needed there later: a socket, and the sysctls.
 func (a *attacher) openInside() error {
-	inside, err := netns.Open(a.target, func() (_ *rtnl.Conn, err error) {
+	inside, err := openThere(&a.story, a.target, a.net.Name, "socket(AF_NETLINK): NETLINK_ROUTE; open sysctls", func() (_ *rtnl.Conn, err error) {
 		config := a.host.config(a.net.Name, unix.NETLINK_ROUTE)
 		if config.Transport == nil {
 			if config.Transport, err = wire.Brief(unix.NETLINK_ROUTE); err != nil {
@@ -40,7 +39,10 @@ func (a *attacher) openInside() error {
 // allowPing opens the ping range, unless it is open already. It comes last, as it cannot always be undone: in a user
 // namespace not even the old value can be written. Where it fails the network is as good without.
 func (a *attacher) allowPing() {
-	if err := a.sysctls.allowPing(); err != nil {
+	start := a.story.now()
+	did, err := a.sysctls.allowPing()
+	a.story.did(a.net.Name, start, err, "sysctl net.ipv4.ping_group_range", did)
+	if err != nil {
 		a.host.notice(fmt.Sprintf("ping in %s will need CAP_NET_RAW: open /proc/%s: %v", a.Name, pingRange, err))
 	}
 }
@@ -57,7 +59,12 @@ func (a *attacher) close() {
 // nobody ever has to know whether it was up before.
 func (a *attacher) setUpInside() error {
 	if a.Addr6.IsValid() {
-		if err := a.sysctls.ignoreRA(a.Interface); err != nil {
+		start := a.story.now()
+		err := a.sysctls.ignoreRA(a.Interface)
+		if a.story.tracer != nil { // the name takes some making
+			a.story.did(a.net.Name, start, err, "sysctl ", conf6Name(a.Interface, rtnl.Conf6AcceptRA), "=0")
+		}
+		if err != nil {
 			return fmt.Errorf("%w inside: have %s accept no router advertisements: %w", errNoIPv6, a.Interface, err)
 		}
 	}
@@ -86,7 +93,9 @@ func (a *attacher) awaitInside(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, workerTime)
 	defer cancel()
 	err := rtnl.AwaitLocal(within, a.inside, a.Addr6.Addr(), func() (*rtnl.Conn, error) {
-		return netns.Open(a.target, func() (*rtnl.Conn, error) { return rtnl.Dial(a.host.config(a.net.Name, unix.NETLINK_ROUTE)) })
+		return openThere(&a.story, a.target, a.net.Name, "socket(AF_NETLINK): NETLINK_ROUTE, to hear of the address's local route", func() (*rtnl.Conn, error) {
+			return rtnl.Dial(a.host.config(a.net.Name, unix.NETLINK_ROUTE))
+		})
 	})
 	if err != nil && ctx.Err() == nil {
 		a.host.notice(fmt.Sprintf("what is sent to %s in %s at first may be lost: %v", a.Addr6.Addr(), a.Name, err))

@@ -212,12 +212,16 @@ func (h *Host) release(leases []nat.Lease, publish []Publish) error {
 	if len(leases) == 0 {
 		return nil
 	}
+	tell := h.story()
+	tell.next("give back the leases", "with all that the rules know of the container, in one transaction; connections over its addresses are forgotten")
 	h.flush(addrsOf(leases), publish)
 	for i := range leases { // the first takes the others along
 		if _, err := h.nat.Reclaim(&leases[i]); err != nil {
+			tell.end(err)
 			return err
 		}
 	}
+	tell.end(nil)
 	return h.leave()
 }
 
@@ -230,7 +234,10 @@ func addrsOf(leases []nat.Lease) []netip.Addr {
 }
 
 // leave is called when a lease has been given back. What killed processes left must not keep the table.
-func (h *Host) leave() error {
+func (h *Host) leave() (err error) {
+	tell := h.story()
+	tell.next("see whether it was the last", "with the last container goes plumb's table, and what was switched on for containers is put back")
+	defer func() { tell.end(err) }()
 	empty := true
 	for _, name := range []string{"lease4", "lease6"} {
 		set, err := h.nat.Set(nat.NFPROTO_INET, nat.TableName, name)
@@ -247,7 +254,7 @@ func (h *Host) leave() error {
 			return err
 		}
 	}
-	_, err := h.nat.Leave(h.switchForwarding)
+	_, err = h.nat.Leave(h.switchForwarding)
 	return err
 }
 

@@ -126,14 +126,18 @@ type Swept struct {
 // GC removes what killed processes have left: leases without a link, and links that nobody has finished. With repair it also puts back
 // what the table should hold of those that stand.
 func (h *Host) GC(repair bool) (done Swept, err error) {
+	tell := h.story()
+	defer func() { tell.end(err) }()
 	var errs []error
 	if repair {
+		tell.next("repair the table", "each link says what the table should hold of its container: what somebody has flushed is put back")
 		done.Repaired, err = h.Repair()
 		if errors.Is(err, unix.EPERM) {
 			return done, needAdmin(err)
 		}
 		errs = append(errs, err)
 	}
+	tell.next("look for stale leases", "a lease is stale where no link of its index says that it is the same container's")
 	leases, err := h.nat.Leases()
 	if err != nil {
 		return done, errors.Join(append(errs, needAdmin(fmt.Errorf("read the leases: %w", err)))...)
@@ -149,6 +153,7 @@ func (h *Host) GC(repair bool) (done Swept, err error) {
 		}
 		errs = append(errs, err)
 	}
+	tell.next("look for links that nobody finishes", "an attach that was killed leaves a link that does not say whose it is")
 	links, err := h.hostEnds()
 	errs = append(errs, err)
 	for i := range links {
@@ -158,6 +163,7 @@ func (h *Host) GC(repair bool) (done Swept, err error) {
 		}
 		errs = append(errs, err)
 	}
+	tell.end(nil)
 	return done, errors.Join(append(errs, h.leave())...)
 }
 

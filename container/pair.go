@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"plumb/container/netns"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 
@@ -252,7 +251,10 @@ func (h *Host) waitNamed(index uint32) (done bool, err error) {
 
 // waitLink waits until a link is as it should be, but not longer than most. One that has gone is nil.
 func (h *Host) waitLink(ctx context.Context, index uint32, most time.Duration, done func(*rtnl.Link) bool) (is bool, err error) {
-	events, err := netns.Open(h.ns, func() (*rtnl.Conn, error) { return rtnl.Dial(h.config("host", unix.NETLINK_ROUTE)) })
+	s := h.story()
+	events, err := openThere(&s, h.ns, hostName, "socket(AF_NETLINK): NETLINK_ROUTE, to hear of a link's end", func() (*rtnl.Conn, error) {
+		return rtnl.Dial(h.config(hostName, unix.NETLINK_ROUTE))
+	})
 	if err != nil {
 		return false, err
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"plumb/container/netns"
+	"plumb/rtnl/wire"
 )
 
 // ProcessSpec says what runs in a container, and in what surroundings.
@@ -27,6 +28,8 @@ type ProcessSpec struct {
 	Stderr   *os.File
 	Init     bool      // a small PID 1 of plumb's reaps orphans, passes signals on, and makes ^C end a command that does not care
 	NetNS    *netns.NS // nil: a new one. It stays the caller's, and is needed only until StartProcess returns
+
+	Tracer wire.Tracer // is told what is done, until the command runs, under the name of Hostname; nil for nobody
 }
 
 // A Process is a container's first process. It is PID 1 of its pid namespace: when it ends, the kernel kills all others in it.
@@ -40,6 +43,8 @@ type Process struct {
 
 	releasing sync.Mutex
 	reports   *bufio.Reader
+	next      func() (initReport, error) // receives one
+	heard     chan struct{}              // where a tracer is told: closed when nothing more is read from reports; else nil
 
 	done   chan struct{} // closed when the process has ended and was waited for
 	status int
@@ -72,10 +77,14 @@ func StartProcess(ctx context.Context, spec ProcessSpec) (*Process, error) {
 	if err := <-started; err != nil {
 		return nil, &StartError{Stage: "start the container's process", Err: err}
 	}
+	p.next = func() (initReport, error) { return receiveReport(p.reports) }
 	if err := p.introduce(spec); err != nil {
 		p.Kill()
 		p.Wait()
 		return nil, &StartError{Stage: "start the container's process", Err: err}
+	}
+	if spec.Tracer != nil {
+		p.listen(spec.Tracer, spec.Hostname)
 	}
 	return p, nil
 }
@@ -103,7 +112,7 @@ func checkRootfs(dir string) (string, error) {
 func (p *Process) introduce(spec ProcessSpec) error {
 	err := initSpec{
 		Args: spec.Args, Env: spec.Env, Dir: spec.Dir, Hostname: spec.Hostname, Rootfs: spec.Rootfs, Init: spec.Init,
-		NetNS: spec.NetNS != nil, Terminal: isTerminal(spec.Stdin),
+		NetNS: spec.NetNS != nil, Terminal: isTerminal(spec.Stdin), Trace: spec.Tracer != nil,
 	}.frame().send(p.socket)
 	if err != nil && !errors.Is(err, unix.EPIPE) { // EPIPE: it has ended, and has said why
 		return fmt.Errorf("tell the container's process what to run: %w", err)
@@ -127,7 +136,7 @@ func (p *Process) Release(files Files) error {
 	if err != nil && !errors.Is(err, unix.EPIPE) {
 		return &StartError{Stage: "release the container's process", Err: err}
 	}
-	err = awaitExec(p.reports)
+	err = awaitExec(p.next)
 	if start := (*StartError)(nil); err == nil || errors.As(err, &start) {
 		return err
 	}
@@ -135,22 +144,25 @@ func (p *Process) Release(files Files) error {
 }
 
 // awaitExec returns nil when the command runs, the *StartError that its process has sent, or else what came instead of either.
-func awaitExec(reports frameReader) error {
+func awaitExec(next func() (initReport, error)) error {
 	about := false // to exec
 	for {
-		report, err := receiveReport(reports)
+		report, err := next()
 		switch {
 		case err == nil && report.Exec:
 			about = true
 		case err == nil:
 			return report.error()
-		case about && (errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET)):
+		case about && execed(err):
 			return nil
 		default:
 			return err
 		}
 	}
 }
+
+// execed says whether the reports have ended as exec ends them.
+func execed(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) }
 
 // died describes a process that ended without a word: killed, or out of memory.
 func (p *Process) died(cause error) error {
@@ -178,6 +190,9 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // Wait waits for the end of the process and returns its exit status: 128+N when signal N ended it.
 func (p *Process) Wait() (status int, err error) {
 	<-p.done
+	if p.heard != nil {
+		<-p.heard
+	}
 	p.releasing.Lock() // a Release that is still reading what the process said gets to the end of it first
 	p.socket.Close()
 	p.netns.Close() // not before: its number could be another namespace's while the caller still uses it

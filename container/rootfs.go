@@ -112,6 +112,17 @@ func (r *rootfs) mountDir(dir string) error {
 	return r.setRoot(mnt)
 }
 
+// origin says what the root file system is made of.
+func (r *rootfs) origin(dir string) string {
+	switch {
+	case dir == "":
+		return ": the host's, through overlays that are thrown away"
+	case r.layered:
+		return ": " + dir + ", through an overlay that is thrown away"
+	}
+	return ": " + dir
+}
+
 // setRoot mounts mnt as the container's root directory.
 func (r *rootfs) setRoot(mnt int) error {
 	target, err := openIn(r.stage, "root", unix.O_PATH|unix.O_DIRECTORY)

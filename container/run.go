@@ -31,7 +31,11 @@ func (h *Host) Run(ctx context.Context, spec Spec) (status int, err error) {
 	if _, err := spec.Network.complete(); err != nil {
 		return 0, err
 	}
+	tell := h.story()
+	tell.next("start the container's process", "in namespaces of its own, where it builds its root file system while the host builds its network")
+	spec.Process.Tracer = h.tracer
 	p, err := StartProcess(ctx, spec.Process)
+	tell.end(err)
 	if err != nil {
 		return 0, err
 	}
@@ -73,14 +77,18 @@ func (h *Host) tellPublished(asked []Publish, a *Attachment) {
 
 // supervise starts the command of a container that has its network, and serves it until the process has ended.
 func (h *Host) supervise(ctx context.Context, spec Spec, p *Process, a *Attachment) (status int, err error) {
+	tell := h.story()
+	tell.next("watch over it, and answer names", "a flush of the ruleset and a change of the uplinks are mended while it runs; other containers are found by name")
 	services, err := h.Serve(ctx, a, p.NetNS(), ServiceOptions{Network: spec.Network, DNS: spec.DNS})
 	if err == nil {
 		defer func() { err = errors.Join(err, services.Close()) }()
+		tell.next("start the command", "the process has waited for its network: it gets its files in /etc, drops its privileges, and becomes the command")
 		var files Files
 		if files, err = h.etcFiles(spec, a, services.answersNames()); err == nil {
 			err = p.Release(files)
 		}
 	}
+	tell.end(err)
 	if err != nil {
 		p.Kill()
 		p.Wait()

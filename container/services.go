@@ -73,12 +73,13 @@ func (s *Services) answersNames() bool { return s.redirect != nil }
 
 // serveNames answers names on a port of the container's own loopback, and has port 53 there lead to it.
 func (s *Services) serveNames(ctx context.Context, o ServiceOptions) error {
-	sockets, err := netns.Open(s.target, names.Listen)
+	tell := s.host.story()
+	sockets, err := openThere(&tell, s.target, s.a.Name, "socket(AF_INET): UDP and TCP, to answer names on "+names.Addr.String(), names.Listen)
 	if err != nil {
 		return err
 	}
 	config := s.host.config
-	s.redirect, err = netns.Open(s.target, func() (*nat.Redirect, error) {
+	s.redirect, err = openThere(&tell, s.target, s.a.Name, "redirect port 53 of "+names.Addr.String(), func() (*nat.Redirect, error) {
 		return nat.DialRedirect(config(s.a.Name, unix.NETLINK_NETFILTER), sockets.AddrPort())
 	})
 	if err != nil {
@@ -129,7 +130,8 @@ const maxRelayed = 256
 
 func (s *Services) relay(ctx context.Context, network string, port uint16, to netip.AddrPort) error {
 	at := netip.AddrPortFrom(netip.IPv6Loopback(), port)
-	socket, err := netns.Open(s.host.ns, func() (*relay.Socket, error) { return relay.Listen(network, at) })
+	tell := s.host.story()
+	socket, err := openThere(&tell, s.host.ns, hostName, "socket: relay "+network+" from "+at.String(), func() (*relay.Socket, error) { return relay.Listen(network, at) })
 	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL) {
 		return nil // a host without IPv6, or whose lo is down, has no ::1
 	}

@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,7 +11,7 @@ import (
 //
 //	parent → child   initSpec      at once
 //	parent → child   Files         when the network is there
-//	child → parent   initReport    Exec: about to exec; or what failed
+//	child → parent   initReport    Step: what was done, if that is wanted; Exec: about to exec; or what failed
 //	child → parent   end of file   after Exec: exec has closed the socket, the command runs; before: the child has died
 //
 // The parent's death is the end of file for the child, until it execs.
@@ -24,10 +25,13 @@ type initSpec struct {
 	Init     bool // see ProcessSpec
 	NetNS    bool // descriptor netnsFD is the network namespace to enter
 	Terminal bool // stdin is a terminal
+	Trace    bool // steps are to be reported, too
 }
 
 type initReport struct {
 	Exec  bool // about to exec; or else:
+	Step  bool // a step was taken, and took so long; or else:
+	Took  time.Duration
 	Stage string
 	Text  string
 	Errno unix.Errno

@@ -51,21 +51,24 @@ func (s *sysctls) ignoreRA(link string) error {
 	return err
 }
 
-// allowPing opens the ping range, unless it is open already.
-func (s *sysctls) allowPing() error {
+// allowPing opens the ping range, unless it is open already. It returns what was done, as a step tells it: "=0 2147483647".
+func (s *sysctls) allowPing() (did string, err error) {
 	if s.pingErr != nil {
-		return s.pingErr
+		return "", s.pingErr
 	}
 	var b [64]byte
 	n, err := unix.Pread(s.ping, b[:], 0)
 	if strings.HasPrefix(string(b[:n]), "0\t") { // closed it is "1\t0"
-		return nil
+		return " is open already", nil
 	}
+	const all, own = "0 2147483647", "0 0"
+	did = "=" + all
 	if err == nil {
-		_, err = unix.Pwrite(s.ping, []byte("0 2147483647"), 0)
+		_, err = unix.Pwrite(s.ping, []byte(all), 0)
 	}
 	if errors.Is(err, unix.EINVAL) {
-		_, err = unix.Pwrite(s.ping, []byte("0 0"), 0)
+		did = "=" + own
+		_, err = unix.Pwrite(s.ping, []byte(own), 0)
 	}
-	return err
+	return did, err
 }

@@ -18,10 +18,13 @@ type undoStep struct {
 func (u *undo) add(what string, do func() error) { *u = append(*u, undoStep{what, do}) }
 
 // run takes everything back. Its error names what could not be.
-func (u *undo) run() error {
+func (u *undo) run(s *story) error {
 	var errs []error
 	for i := len(*u) - 1; i >= 0; i-- {
-		if err := (*u)[i].do(); err != nil {
+		s.next("undo: "+(*u)[i].what, "what was done before the failure is taken back, last things first")
+		err := (*u)[i].do()
+		s.part.End(err)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("left behind: could not %s: %w", (*u)[i].what, err))
 		}
 	}

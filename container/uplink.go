@@ -235,7 +235,7 @@ func (h *Host) setGlobalForwarding(on bool) error {
 	if on {
 		value = "1"
 	}
-	if err := h.ns.WriteSysctl("net.ipv4.ip_forward", value); err != nil {
+	if err := h.writeSysctl("net.ipv4.ip_forward", value); err != nil {
 		return fmt.Errorf("set net.ipv4.ip_forward to %s: %w", value, err)
 	}
 	return nil

@@ -63,7 +63,7 @@ func (h *Host) setupVeth(vethName string, target *netns.NS) error {
 	defer a.close()
 	a.HostLink, a.classic = vethName, true
 	if err := a.run(context.Background()); err != nil {
-		return errors.Join(err, a.undo.run())
+		return errors.Join(err, a.undo.run(&a.story))
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func setUpClassic(conn *rtnl.Conn, link *rtnl.Link) error {
 	if refusedAt(err, 3) == nil {
 		u.add("remove the route again", func() error { return conn.Do(rtnl.DelRoute(route, "remove the default route again")) })
 	}
-	return errors.Join(refused, u.run())
+	return errors.Join(refused, u.run(&story{}))
 }
 
 // PeerName is the name that SetupVeth gives the container's end: veth1 for veth0.

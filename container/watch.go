@@ -50,14 +50,20 @@ func (h *Host) startWatch(ctx context.Context, n *Network, a *Attachment, target
 func (w *watch) open(target *netns.NS) error {
 	h := w.host
 	err := func() (err error) {
-		w.inside, err = netns.Open(target, func() (*rtnl.Conn, error) { return rtnl.Dial(h.config(w.a.Name, unix.NETLINK_ROUTE)) })
+		s := h.story()
+		w.inside, err = openThere(&s, target, w.a.Name, "socket(AF_NETLINK): NETLINK_ROUTE", func() (*rtnl.Conn, error) { return rtnl.Dial(h.config(w.a.Name, unix.NETLINK_ROUTE)) })
 		if err != nil {
 			return err
 		}
-		if w.links, err = netns.Open(h.ns, func() (*rtnl.Conn, error) { return rtnl.Dial(h.config("host", unix.NETLINK_ROUTE)) }); err != nil {
+		w.links, err = openThere(&s, h.ns, hostName, "socket(AF_NETLINK): NETLINK_ROUTE, to hear of links and routes", func() (*rtnl.Conn, error) {
+			return rtnl.Dial(h.config(hostName, unix.NETLINK_ROUTE))
+		})
+		if err != nil {
 			return err
 		}
-		w.rulesets, err = netns.Open(h.ns, func() (*nat.Conn, error) { return nat.Dial(h.config("host", unix.NETLINK_NETFILTER)) })
+		w.rulesets, err = openThere(&s, h.ns, hostName, "socket(AF_NETLINK): NETLINK_NETFILTER, to hear of rulesets", func() (*nat.Conn, error) {
+			return nat.Dial(h.config(hostName, unix.NETLINK_NETFILTER))
+		})
 		return err
 	}()
 	if err == nil {

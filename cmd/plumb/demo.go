@@ -87,14 +87,17 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err == nil {
 		err = errors.Join(d.tour(ctx), d.compare("the host is as it was before the container came", d.machine.NS(), before, lab.SnapshotNamespace))
 	}
-	err = errors.Join(err, d.step("took the lab down", d.close))
+	err = errors.Join(err, d.step("take the lab down", "took the lab down", d.close))
 	return errors.Join(err, d.compare("this machine is as it was before the demo", own, outside, lab.Snapshot))
 }
 
-// step does one thing and says how long it took.
-func (d *demo) step(what string, do func() error) error {
+// step does one thing and says how long it took. A trace has what is to be done above it.
+func (d *demo) step(heading, what string, do func() error) error {
 	start := time.Now()
-	if err := do(); err != nil {
+	part := wire.Begin(d.tracer, demoName, heading, "")
+	err := do()
+	part.End(err)
+	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	fmt.Fprintf(d.out, "%7.1f ms  %s\n", float64(time.Since(start))/float64(time.Millisecond), what)
@@ -103,21 +106,21 @@ func (d *demo) step(what string, do func() error) error {
 
 // build makes the internet and the host.
 func (d *demo) build(ctx context.Context) error {
-	err := d.step("built an internet: 8.8.8.8, which answers pings, knows google.com, and serves HTTP", func() (err error) {
+	err := d.step("build an internet", "built an internet: 8.8.8.8, which answers pings, knows google.com, and serves HTTP", func() (err error) {
 		d.lab, err = lab.New(ctx, lab.Options{Tracer: d.tracer})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	err = d.step("built a host, with an uplink to it", func() (err error) {
+	err = d.step("build a host", "built a host, with an uplink to it", func() (err error) {
 		d.machine, err = d.lab.AddHost(ctx, "host", lab.HostOptions{})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return d.step("opened the host's netlink sockets", func() (err error) {
+	return d.step("open the host's netlink sockets", "opened the host's netlink sockets", func() (err error) {
 		d.host, err = container.OpenHost(container.HostOptions{NS: d.machine.NS(), Tracer: d.tracer, Notice: notice})
 		return err
 	})
@@ -129,9 +132,10 @@ func (d *demo) tour(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find this program's file: %w", err)
 	}
-	err = d.step("cloned the container's process, which builds its root file system meanwhile", func() (err error) {
+	err = d.step("clone the container's process", "cloned the container's process, which builds its root file system meanwhile", func() (err error) {
 		d.process, err = container.StartProcess(ctx, container.ProcessSpec{
 			Args: []string{exe, "demo", demoInside}, Env: os.Environ(), Hostname: demoName, Stdout: os.Stdout, Stderr: os.Stderr,
+			Tracer: d.tracer,
 		})
 		return err
 	})
@@ -149,12 +153,12 @@ func (d *demo) tour(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintln(d.out)
-	return errors.Join(err, waitErr, d.step("ended the container and detached it", detach))
+	return errors.Join(err, waitErr, d.step("end the container and detach it", "ended the container and detached it", detach))
 }
 
 // attachAndShow gives the container its network, draws it, and lets the container look around.
 func (d *demo) attachAndShow(ctx context.Context) error {
-	err := d.step("attached it: a pair of links, addresses, routes, leases, the rules", func() (err error) {
+	err := d.step("attach it", "attached it: a pair of links, addresses, routes, leases, the rules", func() (err error) {
 		d.attachment, err = d.host.Attach(ctx, container.Network{Name: demoName}, d.process.NetNS())
 		return err
 	})
@@ -168,9 +172,11 @@ func (d *demo) attachAndShow(ctx context.Context) error {
 	fmt.Fprintf(d.out, "\n%s", picture)
 	server := container.DNSConfig{Servers: []netip.Addr{netip.MustParseAddr(lab.NameServer4)}}
 	resolv, _ := container.ResolvConf(container.HostResolver{}, server)
+	part := wire.Begin(d.tracer, demoName, "start the command", "it looks around from inside")
 	err = d.process.Release(container.Files{
 		ResolvConf: resolv, Hosts: container.HostsFile(demoName, []netip.Addr{d.attachment.Addr.Addr()}, nil), Hostname: demoName + "\n",
 	})
+	part.End(err)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"plumb/container/netns"
 	"plumb/rtnl"
@@ -101,7 +103,7 @@ func (l *Lab) buildInternet(ctx context.Context) error {
 			requests = append(requests, rtnl.NewAddr(addr, "give the internet "+a.String()))
 		}
 	}
-	if err := n.Do(func() error { return writeSysctls(forward) }); err != nil {
+	if err := n.Do(func() error { return n.writeSysctls(forward) }); err != nil {
 		return err
 	}
 	if !l.ipv6 {
@@ -177,16 +179,20 @@ func (l *Lab) Close() error {
 
 // newHost makes a namespace that is the same on every machine, with nothing in it.
 func (l *Lab) newHost(name string) (*Host, error) {
+	start := time.Now()
 	ns, err := netns.New()
+	wire.Step(l.options.Tracer, name, "unshare(CLONE_NEWNET)", start, err)
 	if err != nil {
 		return nil, err
 	}
 	h := &Host{lab: l, name: name, ns: ns}
 	err = ns.Do(func() error {
-		if err := writeSysctls(baseline()); err != nil {
+		if err := h.writeSysctls(baseline()); err != nil {
 			return err
 		}
+		start := time.Now()
 		h.rtnl, err = rtnl.Dial(h.Config())
+		wire.Step(l.options.Tracer, name, "setns "+name+": socket(AF_NETLINK): NETLINK_ROUTE", start, err)
 		return err
 	})
 	if err != nil {
@@ -213,10 +219,13 @@ func baseline() []sysctl {
 	}
 }
 
-// writeSysctls sets sysctls of the calling thread's namespace.
-func writeSysctls(list []sysctl) error {
+// writeSysctls sets sysctls of the calling thread's namespace, which is the host's.
+func (h *Host) writeSysctls(list []sysctl) error {
 	for _, s := range list {
-		if err := s.write(); err != nil {
+		start := time.Now()
+		err := s.write()
+		wire.Step(h.lab.options.Tracer, h.name, "sysctl "+strings.ReplaceAll(s.path, "/", ".")+"="+s.value, start, err)
+		if err != nil {
 			return fmt.Errorf("set sysctl %s to %q: %w", s.path, s.value, err)
 		}
 	}

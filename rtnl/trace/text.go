@@ -33,9 +33,10 @@ type text struct {
 	options Options
 	short   bool
 
-	mu   sync.Mutex // guards what follows
-	w    io.Writer
-	open map[string]bool // the namespaces in which a batch has begun and not ended
+	mu    sync.Mutex // guards what follows
+	w     io.Writer
+	open  map[string]bool // the namespaces in which a batch has begun and not ended
+	parts parts
 }
 
 // Trace implements wire.Tracer.
@@ -56,7 +57,14 @@ func (t *text) write(p *page, e wire.Event) {
 	if t.options.Commands != nil {
 		p.command = t.options.Commands.Command(e)
 	}
-	if e.Message == nil {
+	switch {
+	case e.Kind == wire.KindBegin:
+		p.begins(t.parts.begin(&e), e)
+		return
+	case e.Kind == wire.KindEnd:
+		p.ends(t.parts.end(&e), e)
+		return
+	case e.Message == nil:
 		p.step(e)
 		return
 	}
@@ -190,6 +198,24 @@ func (p *page) step(e wire.Event) {
 	if !p.short {
 		p.commands()
 	}
+}
+
+// begins writes the heading of a part of the work, from the first column on: what follows belongs to it.
+func (p *page) begins(number string, e wire.Event) {
+	heading := "# step " + number + ": " + clean(e.Purpose)
+	if e.Why != "" {
+		heading += ": " + clean(e.Why)
+	}
+	p.WriteString(p.paint(bold, heading) + "\n")
+}
+
+// ends writes what a part of the work took.
+func (p *page) ends(number string, e wire.Event) {
+	outcome := " took " + e.Latency.Round(time.Microsecond).String()
+	if e.Err != nil {
+		outcome = p.paint(red, " failed") + " after " + e.Latency.Round(time.Microsecond).String() + ": " + p.paint(red, clean(why(e.Err)))
+	}
+	p.WriteString(p.paint(dim, "# step "+number) + outcome + "\n")
 }
 
 // unreadable writes bytes that are no message.
