@@ -65,6 +65,8 @@ func (n *Network) wantsIPv6() bool { return n.NoIPv4 || n.Subnet6.IsValid() || n
 func (h *Host) attach(ctx context.Context, n Network, target *netns.NS) (done *Attachment, err, left error) {
 	a := newAttacher(h, n, target)
 	defer a.close()
+	whole := h.whole("attach ", n.Name)
+	defer func() { whole.End(errors.Join(err, left)) }()
 	a.HostLink, a.altName = hostLink(n.Name)
 	if err := a.run(ctx); err != nil {
 		return nil, err, a.undo.run(&a.story)

@@ -26,9 +26,12 @@ func (h *Host) Detach(name string) (found bool, err error) {
 // detach removes the host end of a container, found by any of its names, and the leases that were taken for it, which may
 // have outlived it. What a lease was taken for goes by whatever name it has by now.
 func (h *Host) detach(name, link, anyName string) (found bool, err error) {
-	tell := h.story()
-	defer func() { tell.end(err) }()
-	tell.next("find what "+name+" has", "a link that says it is the container's, and leases that were taken for it, which may have outlived it")
+	whole, tell := h.whole("detach ", name), h.story()
+	defer func() {
+		tell.end(err)
+		whole.End(err)
+	}()
+	tell.next("find what it has", "a link that says it is the container's, and leases that were taken for it, which may have outlived it")
 	var ends []*rtnl.Link
 	host, foreign := h.findLink(name, link, anyName)
 	if host != nil {
@@ -148,8 +151,9 @@ func (h *Host) gatewayAddrs(link *rtnl.Link) ([]rtnl.Addr, error) {
 
 // Release is Detach for a container whose namespace is about to go, and which we attached: the kernel removes the pair
 // by itself, in some 20 ms that nobody need wait for.
-func (h *Host) Release(a *Attachment) error {
-	tell := h.story()
+func (h *Host) Release(a *Attachment) (err error) {
+	whole, tell := h.whole("detach ", a.Name), h.story()
+	defer func() { whole.End(err) }()
 	tell.next("withdraw the addresses", "the route to the container goes at once; the kernel removes the links with the namespace, for which nobody waits")
 	var requests []wire.Request
 	if a.Addr.IsValid() {

@@ -49,6 +49,14 @@ const hostName = "host"
 // story tells of what is done to the host.
 func (h *Host) story() story { return story{tracer: h.tracer, namespace: hostName} }
 
+// whole begins a part that has others in it, of what is done to a container.
+func (h *Host) whole(what, container string) wire.Part {
+	if h.tracer == nil {
+		return wire.Part{}
+	}
+	return wire.Begin(h.tracer, hostName, what+container, "")
+}
+
 // readSysctl and writeSysctl are those of the host's namespace, told.
 func (h *Host) readSysctl(name string) (value string, err error) {
 	s := h.story()

@@ -94,7 +94,10 @@ func (d *demo) run(ctx context.Context) (err error) {
 // step does one thing and says how long it took. A trace has what is to be done above it.
 func (d *demo) step(heading, what string, do func() error) error {
 	start := time.Now()
-	part := wire.Begin(d.tracer, demoName, heading, "")
+	var part wire.Part
+	if heading != "" { // or else it has one of its own
+		part = wire.Begin(d.tracer, demoName, heading, "")
+	}
 	err := do()
 	part.End(err)
 	if err != nil {
@@ -153,12 +156,12 @@ func (d *demo) tour(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintln(d.out)
-	return errors.Join(err, waitErr, d.step("end the container and detach it", "ended the container and detached it", detach))
+	return errors.Join(err, waitErr, d.step("", "ended the container and detached it", detach))
 }
 
 // attachAndShow gives the container its network, draws it, and lets the container look around.
 func (d *demo) attachAndShow(ctx context.Context) error {
-	err := d.step("attach it", "attached it: a pair of links, addresses, routes, leases, the rules", func() (err error) {
+	err := d.step("", "attached it: a pair of links, addresses, routes, leases, the rules", func() (err error) {
 		d.attachment, err = d.host.Attach(ctx, container.Network{Name: demoName}, d.process.NetNS())
 		return err
 	})

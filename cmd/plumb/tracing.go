@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"plumb/container"
 	"plumb/rtnl/trace"
@@ -14,7 +15,8 @@ import (
 // tracing are the options that every command has that speaks netlink: in what form its messages are shown, and where.
 // The zero value shows none.
 type tracing struct {
-	form string // of what goes to stderr: "text" or "short"; "" for nothing
+	start time.Time // of the command
+	form  string    // of what goes to stderr: "text" or "short"; "" for nothing
 
 	tracers []wire.Tracer // that have been opened
 	opened  bool
@@ -23,6 +25,7 @@ type tracing struct {
 
 // registerTrace adds the options to f.
 func (t *tracing) registerTrace(f *flags) {
+	t.start = time.Now()
 	f.BoolFunc("trace", "show every netlink message, and the kernel's answer, on stderr (--trace=text, or a line for each: --trace=short)", func(s string) error {
 		switch s {
 		case "true":
@@ -49,7 +52,7 @@ func (t *tracing) tracer() (wire.Tracer, error) {
 
 // open opens a tracer for each option.
 func (t *tracing) open() error {
-	options := trace.Options{Commands: t.commander()}
+	options := trace.Options{Start: t.start, Commands: t.commander()}
 	stderr := &reporter{w: os.Stderr, name: "stderr"}
 	switch t.form {
 	case "text":
@@ -57,7 +60,12 @@ func (t *tracing) open() error {
 		t.add(trace.Text(stderr, options), stderr.result)
 	case "short":
 		options.Color = colour(os.Stderr)
-		t.add(trace.Short(stderr, options), stderr.result)
+		options.Hold = !isTerminal(os.Stderr)
+		short := trace.Short(stderr, options)
+		t.add(short, func() error {
+			short.Flush()
+			return stderr.result()
+		})
 	}
 	return nil
 }

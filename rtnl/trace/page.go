@@ -15,7 +15,6 @@ import (
 type page struct {
 	strings.Builder
 	color     bool
-	short     bool
 	since     time.Duration
 	namespace string
 	command   string // what would do the same, a line for each command
@@ -41,11 +40,26 @@ func (p *page) paint(sgr, s string) string {
 // head writes the first line of an event. Times are in milliseconds, as most of what the kernel does here takes some
 // tenths of one.
 func (p *page) head(arrow, what, rest string) {
-	ms := fmt.Sprintf("%10.3f ms", float64(p.since.Nanoseconds())/1e6)
-	if p.short && p.command != "" {
-		rest += "  $ " + strings.Join(p.cleanCommands(), "; ")
-	}
+	ms := string(appendMilliseconds(nil, p.since)) + " ms"
 	fmt.Fprintf(p, "%s %s%s %s %s%s\n", p.paint(dim, ms), p.bracket, clean(p.namespace), arrow, what, rest)
+}
+
+// appendMilliseconds appends a time in milliseconds with three decimals, ten characters wide.
+func appendMilliseconds(b []byte, d time.Duration) []byte {
+	const width = 10
+	us := d.Round(time.Microsecond) / time.Microsecond
+	sign := ""
+	if us < 0 {
+		us, sign = -us, "-"
+	}
+	var digits [24]byte
+	number := strconv.AppendInt(digits[:0], int64(us/1000), 10)
+	for n := len(sign) + len(number) + 4; n < width; n++ {
+		b = append(b, ' ')
+	}
+	b = append(append(b, sign...), number...)
+	ms := us % 1000
+	return append(b, '.', '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10))
 }
 
 // commands writes the commands on lines of their own.
@@ -53,17 +67,9 @@ func (p *page) commands() {
 	if p.command == "" {
 		return
 	}
-	for _, c := range p.cleanCommands() {
-		p.line(0, "$ ", p.paint(dim, c))
+	for c := range strings.SplitSeq(p.command, "\n") {
+		p.line(0, "$ ", p.paint(dim, clean(c)))
 	}
-}
-
-func (p *page) cleanCommands() []string {
-	lines := strings.Split(p.command, "\n")
-	for i := range lines {
-		lines[i] = clean(lines[i])
-	}
-	return lines
 }
 
 // line writes a line below the head. The mark takes the place of the last of the indentation.
@@ -141,6 +147,13 @@ func cut(s string) string {
 
 // clean makes visible what would move a terminal's cursor: names come from outside.
 func clean(s string) string {
+	plain := true // mostly it is
+	for i := 0; i < len(s) && plain; i++ {
+		plain = s[i] >= ' ' && s[i] < 0x7f
+	}
+	if plain {
+		return s
+	}
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return s
 	}
@@ -164,7 +177,7 @@ func arrow(sent bool) string {
 }
 
 // purpose is what the message is for, set off from what comes before it.
-func purpose(e wire.Event) string {
+func purpose(e *wire.Event) string {
 	if e.Purpose == "" {
 		return ""
 	}

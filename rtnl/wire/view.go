@@ -20,22 +20,36 @@ type View struct {
 // View takes the first message of b apart. The error wraps ErrTruncated where b does not hold a whole message; what
 // is wrong within its body is shown as such.
 func (p *Protocol) View(b []byte) (View, error) {
-	h, body, _, err := parseHeader(b)
+	v, info, body, err := p.head(b)
 	if err != nil {
 		return View{}, err
 	}
-	info := p.infoOf(h)
-	v := View{Header: h, Name: info.Name}
-	if h.Flags != 0 {
-		v.Flags = strings.Split(flagNames(info.Name, h.Flags), "|")
-	}
-	switch {
+	switch h := v.Header; {
 	case h.Type == netlink.Error || h.Type == netlink.Done:
 		v.Nodes = p.viewAnswer(h, body)
 	default:
 		v.Nodes = info.show(body)
 	}
 	return v, nil
+}
+
+// Head is View without the body, for a fraction of the price.
+func (p *Protocol) Head(b []byte) (View, error) {
+	v, _, _, err := p.head(b)
+	return v, err
+}
+
+func (p *Protocol) head(b []byte) (v View, info *Info, body []byte, err error) {
+	h, body, _, err := parseHeader(b)
+	if err != nil {
+		return View{}, nil, nil, err
+	}
+	info = p.infoOf(h)
+	v = View{Header: h, Name: info.Name}
+	if h.Flags != 0 {
+		v.Flags = strings.Split(flagNames(info.Name, h.Flags), "|")
+	}
+	return v, info, body, nil
 }
 
 // show is what a body says, or its bytes where its type is not known.

@@ -1,0 +1,61 @@
+package container_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"plumb/container"
+	"plumb/container/netns"
+	"plumb/rtnl/trace"
+	"plumb/rtnl/wire"
+	"plumb/test/lab"
+)
+
+// BenchmarkTraced attaches in turn without a tracer, and with those of --trace=short, to nowhere and to a file, and reports the
+// medians in µs and how much more the latter take, in percent:
+//
+//	go test -run - -bench Traced -benchtime 500x ./container
+func BenchmarkTraced(b *testing.B) {
+	w := newTown(b)
+	w.attach(container.Network{Name: "first"})
+	file, err := os.Create(filepath.Join(b.TempDir(), "trace"))
+	must(b, err)
+	defer file.Close()
+	tracers := []wire.Tracer{nil, trace.Short(io.Discard, trace.Options{}), trace.Short(file, trace.Options{Hold: true}), trace.Text(io.Discard, trace.Options{})}
+	names := []string{"off", "short", "short-to-file", "text"}
+	hosts := make([]*container.Host, len(tracers))
+	for i, t := range tracers {
+		hosts[i], err = container.OpenHost(container.HostOptions{NS: w.host.NS(), Tracer: t})
+		must(b, err)
+		defer hosts[i].Close()
+	}
+	times := make([][]time.Duration, len(tracers))
+	for n := range b.N + 1 {
+		for i := range hosts {
+			i = (i + n) % len(hosts)
+			ns, err := netns.New()
+			must(b, err)
+			start := time.Now()
+			_, err = hosts[i].Attach(b.Context(), container.Network{Name: "web"}, ns)
+			took := time.Since(start)
+			must(b, err)
+			w.detach("web")
+			must(b, ns.Close())
+			if n > 0 { // the first warms up
+				times[i] = append(times[i], took)
+			}
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	off := lab.Microseconds(lab.Median(times[0]))
+	for i, name := range names {
+		took := lab.Microseconds(lab.Median(times[i]))
+		b.ReportMetric(took, name+"-µs")
+		if i > 0 {
+			b.ReportMetric(100*(took/off-1), name+"-%")
+		}
+	}
+}
