@@ -4,10 +4,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"plumb/container"
 	"plumb/nat"
+	"plumb/rtnl/trace"
 )
 
 // What --json prints is written by these few functions: encoding/json would make the binary a tenth larger, and all that
@@ -58,21 +58,9 @@ func jsonStrings(list []string) jsonText {
 	return jsonList(values)
 }
 
-// jsonString quotes s. Bytes that are not UTF-8 become U+FFFD.
+// jsonString quotes s.
 func jsonString(s string) jsonText {
-	const hex = "0123456789abcdef"
-	b := append(make([]byte, 0, len(s)+2), '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b = append(b, '\\', byte(r))
-		case r < ' ' || r == 0x7f:
-			b = append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
-		default:
-			b = utf8.AppendRune(b, r)
-		}
-	}
-	return jsonText(append(b, '"'))
+	return jsonText(trace.AppendJSONString(make([]byte, 0, len(s)+2), s))
 }
 
 // jsonList is a list of values, [] where there are none.

@@ -16,7 +16,7 @@ import (
 // The zero value shows none.
 type tracing struct {
 	start time.Time // of the command
-	form  string    // of what goes to stderr: "text" or "short"; "" for nothing
+	form  string    // of what goes to stderr: "text", "short" or "json"; "" for nothing
 
 	tracers []wire.Tracer // that have been opened
 	opened  bool
@@ -26,13 +26,13 @@ type tracing struct {
 // registerTrace adds the options to f.
 func (t *tracing) registerTrace(f *flags) {
 	t.start = time.Now()
-	f.BoolFunc("trace", "show every netlink message, and the kernel's answer, on stderr (--trace=text, or a line for each: --trace=short)", func(s string) error {
+	f.BoolFunc("trace", "show every netlink message, and the kernel's answer, on stderr: --trace=text (the same as --trace), --trace=short (a line each), --trace=json (an object a line)", func(s string) error {
 		switch s {
 		case "true":
 			s = "text"
-		case "text", "short":
+		case "text", "short", "json":
 		default:
-			return fmt.Errorf("%q is not a form of trace: text and short are", s)
+			return fmt.Errorf("%q is not a form of trace: text, short and json are", s)
 		}
 		t.form = s
 		return nil
@@ -58,6 +58,8 @@ func (t *tracing) open() error {
 	case "text":
 		options.Color = colour(os.Stderr)
 		t.add(trace.Text(stderr, options), stderr.result)
+	case "json":
+		t.add(trace.JSON(stderr, options), stderr.result)
 	case "short":
 		options.Color = colour(os.Stderr)
 		options.Hold = !isTerminal(os.Stderr)

@@ -9,27 +9,32 @@ import (
 
 // fault shows where in what was sent the kernel points to, by names and by bytes.
 func (p *page) fault(sent *wire.View, err *wire.Error) {
-	at, length := p.marked(sent.Nodes, err.Offset-headerSize, 0)
-	if length > 0 {
-		p.carets(err.Sent, at+headerSize, length)
+	path := pathTo(sent.Nodes, err.Offset-headerSize)
+	for depth, n := range path {
+		if depth < len(path)-1 {
+			p.line(depth, "", p.named(n))
+			continue
+		}
+		p.line(depth, p.paint(red, "▸ "), p.named(n))
+		p.carets(err.Sent, n.Offset+headerSize, n.Length)
 	}
 }
 
-// marked writes the nodes on the way to the byte at offset, and a mark at the last, whose place in the body it returns.
-func (p *page) marked(nodes []wire.Node, offset, depth int) (at, length int) {
-	for i := range nodes {
+// pathTo are the nodes that hold the byte at offset, from the outermost to the one that it is of.
+func pathTo(nodes []wire.Node, offset int) (path []*wire.Node) {
+	for i := 0; i < len(nodes); {
 		n := &nodes[i]
 		if offset < n.Offset || offset >= n.Offset+n.Length {
+			i++
 			continue
 		}
-		if len(n.Children) > 0 && offset >= n.Offset+n.Header {
-			p.line(depth, "", p.named(n))
-			return p.marked(n.Children, offset, depth+1)
+		path = append(path, n)
+		if offset < n.Offset+n.Header { // its type or length
+			break
 		}
-		p.line(depth, p.paint(red, "▸ "), p.named(n))
-		return n.Offset, n.Length
+		nodes, i = n.Children, 0
 	}
-	return 0, 0
+	return path
 }
 
 // carets writes the bytes of a message around those at fault, 16 to a line after their offset from the message's start, and

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -132,6 +133,20 @@ func encode[T any](t testing.TB, m *wire.Message[T], flags netlink.HeaderFlags, 
 	return b
 }
 
+// A counter is a Commander that counts what it sees, and knows two commands for each third message that is sent.
+type counter struct{ seen, sent int }
+
+func (c *counter) Command(e wire.Event) string {
+	c.seen++
+	if !e.Sent {
+		return ""
+	}
+	if c.sent++; c.sent%3 != 0 {
+		return ""
+	}
+	return fmt.Sprintf("ip link set dev %d up\nip \"evil\x1b[2J\"", c.seen)
+}
+
 // A clock replaces an event's times: each is 100 µs after the one before.
 type clock struct {
 	wire.Tracer
@@ -171,6 +186,8 @@ func play(t *testing.T, tracer wire.Tracer) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	part := wire.Begin(tracer, "host", "make the links", "a pair, of which one end is the container's")
+	defer func() { part.End(unix.ENODEV) }()
 	const add = netlink.Acknowledge | netlink.Create | netlink.Excl
 	err = c.Do(
 		m[16].New(add, &link{Index: 7, Name: "pl-web", Info: &info{"veth"}}, "create pl-web"),
@@ -180,10 +197,12 @@ func play(t *testing.T, tracer wire.Tracer) {
 	if len(wire.Refusals(err)) != 3 {
 		t.Fatalf("got %v, want three refusals", err)
 	}
+	inner := wire.Begin(tracer, "host", "look", "what there is")
 	wire.Step(tracer, "host", "setns web", time.Now().Add(-time.Millisecond), nil)
 	if links, err := wire.Dump(c, m[18].New(0, &link{}, "list links"), m[16]); len(links) != 2 || err != nil {
 		t.Fatalf("got %v, %v; want two links", links, err)
 	}
+	inner.End(nil)
 	wire.Step(tracer, "web", "sysctl net.ipv4.ip_forward=1", time.Now().Add(-time.Millisecond), unix.EROFS)
 	if err := c.Do(m[100].New(0, &link{}, "a transaction"),
 		m[102].New(netlink.Acknowledge|0x100, &link{Index: 3}, "delete the table"),
@@ -196,9 +215,12 @@ func play(t *testing.T, tracer wire.Tracer) {
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	for name, tracer := range map[string]func(b *bytes.Buffer) wire.Tracer{
-		"text":  func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{}) },
-		"short": func(b *bytes.Buffer) wire.Tracer { return Short(b, Options{}) },
-		"color": func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{Color: true}) },
+		"text":           func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{}) },
+		"short":          func(b *bytes.Buffer) wire.Tracer { return Short(b, Options{}) },
+		"color":          func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{Color: true}) },
+		"json":           func(b *bytes.Buffer) wire.Tracer { return JSON(b, Options{Commands: &counter{}}) },
+		"commands":       func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{Commands: &counter{}}) },
+		"short-commands": func(b *bytes.Buffer) wire.Tracer { return Short(b, Options{Commands: &counter{}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -273,7 +295,7 @@ func FuzzText(f *testing.F) {
 	protocol := &wire.Protocol{Lookup: func(typ uint16) *wire.Info { return wire.Find(typ, m[16].Info()) }}
 	f.Fuzz(func(t *testing.T, b []byte, offset int) {
 		var w bytes.Buffer
-		for _, tracer := range []wire.Tracer{Text(&w, Options{}), Short(&w, Options{})} {
+		for _, tracer := range []wire.Tracer{Text(&w, Options{}), Short(&w, Options{}), JSON(&w, Options{})} {
 			tracer.Trace(wire.Event{Protocol: protocol, Message: b, Namespace: string(b), Purpose: string(b)})
 			tracer.Trace(wire.Event{Protocol: protocol, Message: b, Err: &wire.Error{Op: "x", Sent: b, Offset: offset}})
 		}

@@ -26,6 +26,7 @@ type transaction struct {
 	generation  string // that the batch is for, where it says so; else ""
 	pending     int    // messages that asked for an answer and have none
 	refused     int
+	number      int // for JSON
 }
 
 // A place is where in a transaction a message is.
