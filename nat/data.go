@@ -64,7 +64,7 @@ var verdictTable = wire.Table[*Verdict]{
 }
 
 var dataTable = wire.Table[*Data]{
-	wire.Bytes(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(d *Data) *[]byte { return &d.Value }),
+	wire.Bytes(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(d *Data) *registerValue { return (*registerValue)(&d.Value) }),
 	wire.Nest(unix.NFTA_DATA_VERDICT, "NFTA_DATA_VERDICT", func(d *Data) **Verdict { return &d.Verdict }, &verdictTable),
 	wire.Unknown(func(d *Data) *[]wire.Attr { return &d.Unknown }),
 }

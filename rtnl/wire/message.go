@@ -58,6 +58,9 @@ type Protocol struct {
 	// Asked finds the message type of what has NLM_F_REQUEST, where that has another body than its answer of the same
 	// number has (sock_diag). It is nil where there is no such type.
 	Asked func(typ uint16) *Info
+	// Annotate gives values a meaning that other parts of their message say: after a View was made of the message, whose body is
+	// body. It is nil where there is nothing to be added.
+	Annotate func(v *View, body []byte)
 }
 
 // infoOf is Info, for a message with its flags.

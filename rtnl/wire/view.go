@@ -29,6 +29,9 @@ func (p *Protocol) View(b []byte) (View, error) {
 		v.Nodes = p.viewAnswer(h, body)
 	default:
 		v.Nodes = info.show(body)
+		if p.Annotate != nil {
+			p.Annotate(&v, body)
+		}
 	}
 	return v, nil
 }
