@@ -11,6 +11,9 @@ import (
 	"plumb/container/netns"
 	"plumb/nat"
 	"plumb/rtnl"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // An Attachment is a container's network, as it was made.
@@ -87,6 +90,7 @@ type attacher struct {
 	uplinks []uplink        // what leads out
 	changed []nat.Record    // what was changed of the host's forwarding
 	taken   time.Duration   // CLOCK_BOOTTIME of the leases
+	opening chan error      // the end of openInside, which goes on beside the rest; nil where it has not begun, or was waited for
 	inside  *rtnl.Conn      // in the container
 	sysctls sysctls         // in the container
 	peer    uint32          // index of the container's link
@@ -135,14 +139,22 @@ func (a *attacher) run(ctx context.Context) (err error) {
 	if err := a.stillHeld(); err != nil {
 		return err
 	}
+	if err := a.opened(); err != nil {
+		return err
+	}
+	received := true
 	if !a.classic {
 		tell.next("set up the container's end", "its address, the way to its gateway and through it to all else; lo comes last, and with it the network is complete")
-		if err := a.setUpInside(); err != nil {
+		var err error
+		if received, err = a.setUpInside(); err != nil {
 			return err
 		}
 	}
 	tell.next("see that it works", "ping without a privilege, and an IPv6 address that the kernel takes for its own, which it does some time after it was given")
 	a.allowPing()
+	if received {
+		return nil
+	}
 	return a.awaitInside(ctx)
 }
 
@@ -173,7 +185,9 @@ func (a *attacher) prepare() (err error) {
 		a.MAC = randomMAC()
 	}
 	a.HostIndex, a.peer = randomIndex(), firstIndex
-	return a.openInside()
+	a.opening = make(chan error, 1)
+	go func() { a.opening <- a.openInside() }()
+	return nil
 }
 
 // chooseSubnets chooses the subnets that are not given, and sees that addresses which are given are in them.
@@ -197,7 +211,7 @@ func (a *attacher) chooseSubnets() error {
 		a.net.Subnet = subnet
 	}
 	if !a.net.NoIPv6 {
-		if _, err := a.host.forwards6(); err != nil {
+		if err := a.host.knowsIPv6(); err != nil {
 			return err
 		}
 		c.given, c.first, c.other = a.net.Subnet6, defaultSubnet6, unusual(a.asked[0], defaultSubnet)
@@ -228,20 +242,52 @@ func (a *attacher) switchOn() (err error) {
 	if a.classic {
 		return a.host.forwardAll()
 	}
-	if !a.Internal && !a.net.NoIPv4 {
-		if a.changed, err = a.host.forward(a.uplinks); err != nil {
-			return err
-		}
-	}
-	if a.net.NoIPv6 {
-		return nil
-	}
-	changed, err := a.host.forward6() // for the way to the neighbours, too
-	a.changed = append(a.changed, changed...)
+	off, off6, err := a.notForwarding()
 	if err != nil {
 		return err
 	}
-	return a.host.shareGateway6(a.Gateway6)
+	if a.changed, err = a.host.forward(off); err != nil || !off6 {
+		return err
+	}
+	changed, err := a.host.forward6() // for the way to the neighbours, too
+	a.changed = append(a.changed, changed...)
+	return err
+}
+
+// notForwarding finds out, in one send, which uplinks do not forward IPv4 and whether the host does not IPv6, as far as the container
+// needs them, and puts the gateway's address on lo with the same: it is there already, but for the first container of a subnet.
+func (a *attacher) notForwarding() (off []uplink, off6 bool, err error) {
+	var ups []uplink
+	if !a.Internal && !a.net.NoIPv4 {
+		ups = a.uplinks
+	}
+	said := make([]rtnl.Netconf, len(ups)+1)
+	var requests []wire.Request
+	for i, u := range ups {
+		requests = append(requests, rtnl.AskLinkForwards(rtnl.IPv4, u.index, &said[i]))
+	}
+	if !a.net.NoIPv6 {
+		requests = append(requests, rtnl.AskForwards(rtnl.IPv6, &said[len(ups)]), shareRequest(a.Gateway6))
+	}
+	err = a.host.rtnl.Do(requests...)
+	for i, u := range ups {
+		switch refused := refusedAt(err, i); {
+		case refused == nil && !said[i].Forwards():
+			off = append(off, u)
+		case refused != nil && !errors.Is(refused, unix.ENODEV) && !errors.Is(refused, unix.EINVAL): // it has gone, which was EINVAL up to Linux 6.13
+			return nil, false, refused
+		}
+	}
+	if a.net.NoIPv6 {
+		return off, false, nil
+	}
+	if refused := refusedAt(err, len(ups)); refused != nil {
+		return nil, false, noIPv6(refused)
+	}
+	if refused := refusedAt(err, len(ups)+1); refused != nil && !errors.Is(refused, unix.EEXIST) {
+		return nil, false, explainDisabled(refused)
+	}
+	return off, !said[len(ups)].Forwards(), nil
 }
 
 // releaseLease gives back the addresses, if they were taken.

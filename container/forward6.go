@@ -28,10 +28,27 @@ const raReceived = 0x20 // IF_RA_RCVD, net/if_inet6.h of the kernel: a router ad
 // forwards6 reports whether the host forwards IPv6. The error wraps errNoIPv6 where the kernel has none.
 func (h *Host) forwards6() (bool, error) {
 	on, err := h.rtnl.Forwards(rtnl.IPv6)
-	if err != nil && !errors.Is(err, unix.EPERM) {
-		return false, fmt.Errorf("%w (%w)", errNoIPv6, err)
+	if err == nil {
+		h.ipv6.Store(true)
 	}
-	return on, err
+	return on, noIPv6(err)
+}
+
+// noIPv6 says of the refusal to tell whether IPv6 is forwarded what it means.
+func noIPv6(err error) error {
+	if err == nil || errors.Is(err, unix.EPERM) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", errNoIPv6, err)
+}
+
+// knowsIPv6 finds out whether the kernel has IPv6, which it does not lose again.
+func (h *Host) knowsIPv6() error {
+	if h.ipv6.Load() {
+		return nil
+	}
+	_, err := h.forwards6()
+	return err
 }
 
 // errNoIPv6 is in the chain of an error that a container without IPv6 would not have met.

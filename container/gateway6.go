@@ -9,6 +9,7 @@ import (
 
 	"plumb/nat"
 	"plumb/rtnl"
+	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,7 +49,11 @@ func isSharedGateway(r *rtnl.Route, subnet netip.Prefix) bool {
 
 // shareGateway6 puts a gateway's address on lo, if it is not there. The caller has a lease in the subnet: see nat.Conn.Leave.
 func (h *Host) shareGateway6(gateway netip.Addr) error {
-	return explainDisabled(ignore(unix.EEXIST, h.rtnl.Do(rtnl.NewAddr(sharedGateway6(gateway), "give lo the gateway's address "+gateway.String()))))
+	return explainDisabled(ignore(unix.EEXIST, h.rtnl.Do(shareRequest(gateway))))
+}
+
+func shareRequest(gateway netip.Addr) wire.Request {
+	return rtnl.NewAddr(sharedGateway6(gateway), "give lo the gateway's address "+gateway.String())
 }
 
 // explainDisabled says of a refused IPv6 address that the link may have none: net.ipv6.conf.*.disable_ipv6.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"plumb/container/netns"
 	"plumb/nat"
@@ -24,7 +25,8 @@ type Host struct {
 	notice func(string)
 	proc   ownProc
 
-	untracked sync.Once // the notice that connections cannot be flushed was given
+	ipv6      atomic.Bool // the kernel is known to have it
+	untracked sync.Once   // the notice that connections cannot be flushed was given
 
 	transport func(family int) wire.Transport // of tests; nil, or its nil, is a netlink socket
 }

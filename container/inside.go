@@ -47,8 +47,19 @@ func (a *attacher) allowPing() {
 	}
 }
 
+// opened waits for openInside.
+func (a *attacher) opened() error {
+	if a.opening == nil {
+		return nil
+	}
+	err := <-a.opening
+	a.opening = nil
+	return err
+}
+
 // close closes what openInside opened.
 func (a *attacher) close() {
+	_ = a.opened() // who needed it has asked
 	a.sysctls.close()
 	if a.inside != nil {
 		a.inside.Close() // whatever it says: the network stands, or has been taken back
@@ -56,8 +67,8 @@ func (a *attacher) close() {
 }
 
 // setUpInside sets up the container's end. lo comes last, in a send of its own: with it the attachment is complete, so that
-// nobody ever has to know whether it was up before.
-func (a *attacher) setUpInside() error {
+// nobody ever has to know whether it was up before. With it goes the question whether the container receives for its IPv6 address: see awaitInside.
+func (a *attacher) setUpInside() (received bool, err error) {
 	if a.Addr6.IsValid() {
 		start := a.story.now()
 		err := a.sysctls.ignoreRA(a.Interface)
@@ -65,7 +76,10 @@ func (a *attacher) setUpInside() error {
 			a.story.did(a.net.Name, start, err, "sysctl ", conf6Name(a.Interface, rtnl.Conf6AcceptRA), "=0")
 		}
 		if err != nil {
-			return fmt.Errorf("%w inside: have %s accept no router advertisements: %w", errNoIPv6, a.Interface, err)
+			if _, gone := a.inside.LinkByIndex(a.peer); errors.Is(gone, unix.ENODEV) { // DetachAll
+				return false, gone
+			}
+			return false, fmt.Errorf("%w inside: have %s accept no router advertisements: %w", errNoIPv6, a.Interface, err)
 		}
 	}
 	requests := []wire.Request{
@@ -76,9 +90,18 @@ func (a *attacher) setUpInside() error {
 	requests = append(requests, a.insideRequests4()...)
 	requests = append(requests, a.insideRequests6()...)
 	if err := first(a.inside.Do(requests...)); err != nil {
-		return a.explainInside(explainLimit(err))
+		return false, a.explainInside(explainLimit(err))
 	}
-	return a.inside.Do(rtnl.SetUp(loIndex, "set lo up"))
+	last := []wire.Request{rtnl.SetUp(loIndex, "set lo up")}
+	var way rtnl.Route
+	if a.Addr6.IsValid() {
+		last = append(last, rtnl.AskRouteTo(a.Addr6.Addr(), &way))
+	}
+	err = a.inside.Do(last...)
+	if refused := refusedAt(err, 0); refused != nil {
+		return false, refused
+	}
+	return !a.Addr6.IsValid() || way.Type == unix.RTN_LOCAL, nil
 }
 
 // workerTime is how long a worker of the kernel may take.
@@ -87,9 +110,6 @@ const workerTime = time.Second
 // awaitInside waits until the container receives what is sent to its IPv6 address. Who does not, and asks for the gateway's Ethernet address, asks
 // again after a second. The network stands without it, too.
 func (a *attacher) awaitInside(ctx context.Context) error {
-	if !a.Addr6.IsValid() || a.classic {
-		return nil
-	}
 	within, cancel := context.WithTimeout(ctx, workerTime)
 	defer cancel()
 	err := rtnl.AwaitLocal(within, a.inside, a.Addr6.Addr(), func() (*rtnl.Conn, error) {

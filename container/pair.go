@@ -210,6 +210,9 @@ func (a *attacher) makeRoom(ctx context.Context, refused *wire.Error) error {
 
 // makeRoomInside chooses other indexes, where those were taken, or says that the container's link is there already.
 func (a *attacher) makeRoomInside() error {
+	if err := a.opened(); err != nil {
+		return err
+	}
 	_, err := a.inside.LinkByName(a.Interface)
 	if err == nil {
 		return explained(unix.EEXIST, "the namespace already has a link %s: give another name with --ifname, or detach what it belongs to", a.Interface)

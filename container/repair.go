@@ -35,11 +35,8 @@ func (h *Host) repairIfFlushed() error {
 
 // noTable says whether plumb's table is not there.
 func (h *Host) noTable() (bool, error) {
-	_, err := h.nat.Table(nat.NFPROTO_INET, nat.TableName)
-	if errors.Is(err, unix.ENOENT) {
-		return true, nil
-	}
-	return false, err
+	stands, err := h.nat.Stands()
+	return !stands && err == nil, err
 }
 
 // joinOthers gives back a lease that made the table, where others stand who have no part in it: somebody has flushed the ruleset since the attach began.
@@ -65,6 +62,9 @@ var errLost = errors.New("somebody has flushed the ruleset meanwhile, and what w
 // stillHeld puts back what somebody has flushed since the lease was taken. From now on the link itself says what belongs to it; who made the table
 // anew before could not know, and may have given it to another: errLost.
 func (a *attacher) stillHeld() error {
+	if as, err := a.host.nat.IsAsLeft(); err == nil && as {
+		return nil
+	}
 	held, err := a.host.nat.Holding(a.HostLink)
 	if err == nil && held.Comment.IfIndex == a.HostIndex {
 		return nil
@@ -72,6 +72,9 @@ func (a *attacher) stillHeld() error {
 	link, err := a.host.rtnl.LinkByIndex(a.HostIndex)
 	if err != nil {
 		return fmt.Errorf("look at %s: %w", a.HostLink, err)
+	}
+	if going(link) {
+		return fmt.Errorf("%s was detached again with all others before it was complete: %w", a.Name, unix.ENODEV)
 	}
 	_, err = a.host.repair(link, a.identity(), false)
 	if errors.Is(err, unix.EEXIST) {

@@ -102,7 +102,7 @@ func (h *Host) findUplinks(n Network, routes []rtnl.Route) ([]uplink, error) {
 		return ups, nil
 	}
 	for _, index := range defaultLinks(routes) {
-		link, err := h.rtnl.LinkByIndex(index)
+		link, err := h.rtnl.LinkWithoutStats(index)
 		if errors.Is(err, unix.ENODEV) || err == nil && isHostEnd(link) {
 			continue
 		}

@@ -111,6 +111,9 @@ type attempt struct {
 	chosen Attachment
 	strict bool         // the batch must carry the generation id: the kernel alone would not notice who comes in between
 	full   []netip.Addr // the runs that were found full
+	free   [2]free      // what was chosen, by family
+	gen    uint32       // the generation id of before it looked
+	known  memo         // what was known then
 	made   bool
 }
 
@@ -121,9 +124,14 @@ func (t *attempt) run(try int) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	t.gen = gen
 	a.IPv4.Addr, a.IPv6.Addr = given.IPv4.Addr, given.IPv6.Addr
 	a.Publish = append(a.Publish[:0], given.Publish...)
-	standing := t.conn.isStanding()
+	standing, err := t.conn.standsAt(gen)
+	if err != nil {
+		return false, err
+	}
+	t.known = t.conn.known.at(gen)
 	known, err := t.look(standing)
 	if err != nil {
 		return false, err
@@ -142,9 +150,10 @@ func (t *attempt) run(try int) (again bool, err error) {
 	}
 	if err = t.conn.BatchAt(gen, requests...); err == nil {
 		t.made = !standing
+		t.conn.known.committed(gen, func(m *memo) { t.remember(m, len(known)) })
 		return false, t.conn.attached(t.made, a)
 	}
-	t.conn.standing.Store(false)
+	t.conn.known.forget()
 	if errors.Is(err, ErrStale) {
 		return true, err
 	}
@@ -159,10 +168,10 @@ func (t *attempt) run(try int) (again bool, err error) {
 // look chooses what is not given, and returns the subnets that the table knows.
 func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
 	a := t.a
-	t.strict, t.full = len(a.Publish) > 0, nil
+	t.strict, t.full, t.free = len(a.Publish) > 0, nil, [2]free{}
 	for _, p := range a.places() {
 		if standing {
-			is, err := t.conn.knows(p, a.Network)
+			is, err := t.conn.knows(t.gen, p, a.Network)
 			if err != nil {
 				return nil, err
 			}
@@ -176,7 +185,7 @@ func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
 		if p.Addr = p.First; !standing {
 			continue
 		}
-		free, err := t.conn.lowestFree(p.First, p.Last)
+		free, err := t.conn.lowestFree(p.First, p.Last, t.known.lowest[p.First])
 		if err != nil {
 			return nil, fmt.Errorf("look for a free address: %w", err)
 		}
@@ -184,25 +193,56 @@ func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
 			return nil, &NoAddressError{p.First, p.Last}
 		}
 		p.Addr, t.full = free.addr, append(t.full, free.full...)
+		if free.full = nil; p.ipFamily == &ipv6 {
+			t.free[1] = free
+		} else {
+			t.free[0] = free
+		}
 	}
 	t.strict = t.strict || a.Network != "" && len(known) < len(a.places())
 	return known, t.conn.choosePorts(a)
 }
 
-// isStanding reports whether plumb's table is there, as far as this Conn knows. It looks unless it has seen it: to ask takes 5 µs, a batch
-// that finds no table a thousand times that.
-func (c *Conn) isStanding() bool {
-	if !c.standing.Load() {
-		_, err := c.Table(NFPROTO_INET, TableName)
-		c.standing.Store(err == nil)
+// remember is what an attach has changed of what is remembered: nothing but which address is the lowest, where the subnets were known before.
+func (t *attempt) remember(m *memo, known int) {
+	m.stands = true
+	if known < len(t.a.places()) {
+		clear(m.sets)
 	}
-	return c.standing.Load()
+	for i, first := range []netip.Addr{t.a.IPv4.First, t.a.IPv6.First} {
+		if t.free[i].addr.IsValid() {
+			m.lowest[first] = t.free[i].next()
+		}
+	}
+}
+
+// Stands reports whether plumb's table is there.
+func (c *Conn) Stands() (bool, error) {
+	gen, err := c.GenID()
+	if err != nil {
+		return false, err
+	}
+	return c.standsAt(gen)
+}
+
+// standsAt is Stands, for one who has just read the generation id.
+func (c *Conn) standsAt(gen uint32) (bool, error) {
+	if c.known.at(gen).stands {
+		return true, nil
+	}
+	_, err := c.Table(NFPROTO_INET, TableName)
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	if err == nil {
+		c.known.note(gen, func(m *memo) { m.stands = true })
+	}
+	return err == nil, err
 }
 
 // attached ends an attach. A first use of nftables loads modules and replays the batch, and some kernels from 6.10 on have
 // acknowledged replays that failed: what made the table is read back.
 func (c *Conn) attached(made bool, a *Attachment) error {
-	c.standing.Store(true)
 	if !made {
 		return nil
 	}

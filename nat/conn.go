@@ -13,8 +13,8 @@ import (
 
 // A Conn is a socket to the nftables of one network namespace. It may be used by several goroutines.
 type Conn struct {
-	wire     *wire.Conn
-	standing atomic.Bool // plumb's table was there when this Conn last looked
+	wire  *wire.Conn
+	known memory // of plumb's table
 
 	listsTracked atomic.Bool // the kernel does not flush connections by itself: see FlushConnections
 }

@@ -69,7 +69,11 @@ func (c *Conn) RecordsOf(v6 bool) ([]Record, error) {
 	if v6 {
 		f = &ipv6
 	}
-	elements, err := c.elements(f.forward)
+	gen, err := c.GenID()
+	if err != nil {
+		return nil, err
+	}
+	elements, err := c.recall(gen, f.forward)
 	var all []Record
 	for _, e := range elements {
 		if e.Key != nil {

@@ -62,6 +62,18 @@ func (c *Conn) elements(set string) ([]Element, error) {
 	return elements, err
 }
 
+// recall is elements of a set that an attach changes only where it is told so in attempt.remember, for one who has read the generation id before.
+func (c *Conn) recall(gen uint32, set string) ([]Element, error) {
+	if known, ok := c.known.at(gen).sets[set]; ok {
+		return known, nil
+	}
+	elements, err := c.elements(set)
+	if err == nil {
+		c.known.note(gen, func(m *memo) { m.sets[set] = elements })
+	}
+	return elements, err
+}
+
 // Lease returns the lease of an address; the error is unix.ENOENT where it has none.
 func (c *Conn) Lease(addr netip.Addr) (*Lease, error) {
 	addr = addr.Unmap()

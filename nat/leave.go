@@ -45,7 +45,7 @@ func (c *Conn) Leave(forwarding Switch) (removed bool, err error) {
 		}
 		switch {
 		case err == nil:
-			c.standing.Store(false)
+			c.known.forget()
 			return true, nil
 		case errors.Is(err, ErrStale), errors.Is(err, unix.EBUSY), errors.Is(err, unix.ENOENT):
 			continue

@@ -36,9 +36,13 @@ type Net struct {
 
 // Nets returns the subnets that are in use, or were; none where plumb's table is not there.
 func (c *Conn) Nets() ([]Net, error) {
+	gen, err := c.GenID()
+	if err != nil {
+		return nil, err
+	}
 	var all []Net
 	for _, f := range []*ipFamily{&ipv4, &ipv6} {
-		elements, err := c.elements(f.nets)
+		elements, err := c.recall(gen, f.nets)
 		if err != nil {
 			return nil, fmt.Errorf("list the subnets: %w", err)
 		}
@@ -59,8 +63,8 @@ func nets(elements []Element) []Net {
 
 // knows reports whether the table has a place's subnet. The error is a *NetworkError where it is another network's, or the
 // network has another one, in which addresses are leased.
-func (c *Conn) knows(p placeOf, network string) (bool, error) {
-	elements, err := c.elements(p.nets)
+func (c *Conn) knows(gen uint32, p placeOf, network string) (bool, error) {
+	elements, err := c.recall(gen, p.nets)
 	if err != nil {
 		return false, fmt.Errorf("list the subnets: %w", err)
 	}

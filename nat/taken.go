@@ -62,19 +62,29 @@ var (
 // A free is the lowest free address, and what was learnt on the way to it.
 type free struct {
 	addr netip.Addr   // not valid where there is none
+	run  netip.Addr   // the first address of the run that it is in
 	full []netip.Addr // the first addresses of runs that are full, and are to be marked
 }
 
-// lowestFree finds the lowest address from first to last that is not leased.
-func (c *Conn) lowestFree(first, last netip.Addr) (free, error) {
+// next is where to look for the one after it.
+func (f *free) next() free { return free{addr: f.addr.Next(), run: f.run} }
+
+// lowestFree finds the lowest address from first to last that is not leased. All before known are known to be, where it is valid.
+func (c *Conn) lowestFree(first, last netip.Addr, known free) (free, error) {
+	if known.addr.IsValid() {
+		if f, err := c.search(known, last, nil); err != nil || f.addr.IsValid() {
+			return f, err
+		}
+	}
 	marks, err := c.marks(familyOf(first))
 	marked := err == nil
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return free{}, err
 	}
-	f, err := c.search(first, last, marks)
+	start := free{addr: first, run: first}
+	f, err := c.search(start, last, marks)
 	if err == nil && !f.addr.IsValid() && len(marks) > 0 {
-		f, err = c.search(first, last, nil) // somebody may have removed a lease by hand, and not its mark
+		f, err = c.search(start, last, nil) // somebody may have removed a lease by hand, and not its mark
 	}
 	if !marked {
 		f.full = nil // no table yet, or one that has no such set
@@ -82,26 +92,29 @@ func (c *Conn) lowestFree(first, last netip.Addr) (free, error) {
 	return f, err
 }
 
-// search is lowestFree, with the marks, in order, of the runs that need no look.
-func (c *Conn) search(first, last netip.Addr, marks []netip.Addr) (free, error) {
+// search is lowestFree from an address in a run on, with the marks, in order, of the runs that need no look.
+func (c *Conn) search(from free, last netip.Addr, marks []netip.Addr) (free, error) {
 	var f free
-	for at := first; at.IsValid() && !last.Less(at); at = plus(at, runLen) {
+	for at := from.run; at.IsValid() && !last.Less(at); at = plus(at, runLen) {
 		for len(marks) > 0 && marks[0].Less(at) {
 			marks = marks[1:]
 		}
 		if len(marks) > 0 && marks[0] == at {
 			continue
 		}
-		run := make([]netip.Addr, 0, runLen)
+		run, known := make([]netip.Addr, 0, runLen), 0
 		for a := at; len(run) < runLen && a.IsValid() && !last.Less(a); a = a.Next() {
 			run = append(run, a)
+			if a.Less(from.addr) {
+				known++
+			}
 		}
-		n, err := c.leasedOf(run)
+		n, err := c.leasedOf(run[known:])
 		if err != nil {
 			return f, err
 		}
-		if n < len(run) {
-			f.addr = run[n]
+		if known+n < len(run) {
+			f.addr, f.run = run[known+n], at
 			return f, nil
 		}
 		if len(run) == runLen {
@@ -143,7 +156,6 @@ func (c *Conn) leasedOf(run []netip.Addr) (int, error) {
 func (c *Conn) marks(f *ipFamily) ([]netip.Addr, error) {
 	l := &leaseKeys{Header: inet, Table: TableName, Set: f.full}
 	lists, err := dump(c, getLeaseKeys.New(0, l, "list where no address is free"), &newLeaseKeys)
-	c.standing.Store(err == nil)
 	if err != nil {
 		return nil, err
 	}

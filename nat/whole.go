@@ -27,7 +27,7 @@ func (c *Conn) IsWhole() (bool, error) {
 // first and the last.
 func (c *Conn) Holds(a *Attachment) (bool, error) {
 	for _, p := range a.places() {
-		known, err := c.knows(p, a.Network)
+		known, err := c.knows(0, p, a.Network)
 		if err != nil || !known {
 			return false, ignoreNetwork(err)
 		}
@@ -84,7 +84,7 @@ func (c *Conn) Rebuild(genID uint32, as []*Attachment, records []Record) error {
 		requests = append(requests, a.plan(nil).requests...)
 	}
 	requests = append(requests, recordRequests(records)...)
-	c.standing.Store(false)
+	c.known.forget()
 	if err := c.BatchAt(genID, requests...); err != nil {
 		return fmt.Errorf("make table inet %s anew: %w", TableName, err)
 	}

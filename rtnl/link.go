@@ -173,6 +173,11 @@ func (c *Conn) LinkByIndex(index uint32) (*Link, error) {
 	return wire.Get(c.Conn, getLink.New(0, &Link{Index: index}, fmt.Sprintf("get link %d", index)), &newLink)
 }
 
+// LinkWithoutStats is LinkByIndex without Stats, which are most of what the kernel tells of a link.
+func (c *Conn) LinkWithoutStats(index uint32) (*Link, error) {
+	return wire.Get(c.Conn, getLink.New(0, &Link{Index: index, ExtMask: ExtSkipStats}, fmt.Sprintf("get link %d", index)), &newLink)
+}
+
 // Links lists all links of the namespace.
 func (c *Conn) Links() ([]Link, error) {
 	return wire.Dump(c.Conn, getLink.New(0, &Link{}, "list links"), &newLink)

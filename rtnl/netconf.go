@@ -60,19 +60,34 @@ var (
 // Forwards says whether the namespace as a whole forwards packets of a family: sysctl net.ipv4.ip_forward, or
 // net.ipv6.conf.all.forwarding.
 func (c *Conn) Forwards(family Family) (bool, error) {
-	return c.forwards(family, NetconfAll, "see whether "+family.kind()+"is forwarded")
+	return c.forwards(func(n *Netconf) wire.Request { return AskForwards(family, n) })
 }
 
 // LinkForwards says whether what comes in by the link with this index is forwarded: sysctl net.ipv4.conf.LINK.forwarding.
 // The error is ENODEV where there is no such link, or EINVAL from an older kernel.
 func (c *Conn) LinkForwards(family Family, index uint32) (bool, error) {
-	return c.forwards(family, int32(index), fmt.Sprintf("see whether link %d forwards %s", index, strings.TrimSpace(family.kind())))
+	return c.forwards(func(n *Netconf) wire.Request { return AskLinkForwards(family, index, n) })
 }
 
-func (c *Conn) forwards(family Family, index int32, purpose string) (bool, error) {
-	n, err := wire.Get(c.Conn, getNetconf.New(0, &Netconf{Family: family, Index: index}, purpose), &newNetconf)
-	if err != nil {
-		return false, err
-	}
-	return n.Forwarding != nil && *n.Forwarding != 0, nil
+// AskForwards is the question that Forwards asks, to be sent with others: the answer goes to n.
+func AskForwards(family Family, n *Netconf) wire.Request {
+	return askForwards(family, NetconfAll, "see whether "+family.kind()+"is forwarded", n)
 }
+
+// AskLinkForwards is the question that LinkForwards asks.
+func AskLinkForwards(family Family, index uint32, n *Netconf) wire.Request {
+	return askForwards(family, int32(index), fmt.Sprintf("see whether link %d forwards %s", index, strings.TrimSpace(family.kind())), n)
+}
+
+func askForwards(family Family, index int32, purpose string, n *Netconf) wire.Request {
+	return wire.Into(getNetconf.New(0, &Netconf{Family: family, Index: index}, purpose), &newNetconf, n)
+}
+
+func (c *Conn) forwards(ask func(n *Netconf) wire.Request) (bool, error) {
+	var n Netconf
+	err := c.Do(ask(&n))
+	return n.Forwards(), err
+}
+
+// Forwards says whether it is switched on.
+func (n *Netconf) Forwards() bool { return n.Forwarding != nil && *n.Forwarding != 0 }

@@ -158,8 +158,17 @@ func (c *Conn) Routes(family Family) ([]Route, error) {
 // thousand routes as with one. ENETUNREACH means that there is none; an address that a route refuses has that route's error
 // (EHOSTUNREACH, EACCES, EINVAL). RTM_F_FIB_MATCH is answered since Linux 4.13.
 func (c *Conn) RouteTo(dst netip.Addr) (*Route, error) {
-	r := &Route{Family: FamilyOf(dst), DstLen: uint8(dst.BitLen()), Dst: dst, Flags: unix.RTM_F_FIB_MATCH}
-	return wire.Get(c.Conn, getRoute.New(0, r, "find the route to "+dst.String()), &newRoute)
+	r := new(Route)
+	if err := c.Do(AskRouteTo(dst, r)); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// AskRouteTo is the question that RouteTo asks, to be sent with others: the answer goes to r.
+func AskRouteTo(dst netip.Addr, r *Route) wire.Request {
+	ask := &Route{Family: FamilyOf(dst), DstLen: uint8(dst.BitLen()), Dst: dst, Flags: unix.RTM_F_FIB_MATCH}
+	return wire.Into(getRoute.New(0, ask, "find the route to "+dst.String()), &newRoute, r)
 }
 
 // Destination is the prefix that the route leads to.

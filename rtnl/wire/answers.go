@@ -32,7 +32,7 @@ func (a *answers) begin(first uint32, requests []Request) {
 }
 
 // asks reports whether the request asks for an answer.
-func (r *Request) asks() bool { return r.Flags&netlink.Acknowledge != 0 }
+func (r *Request) asks() bool { return r.Flags&netlink.Acknowledge != 0 || r.into != nil }
 
 // readAnswers reads until every request that asked for an answer has it. The kernel handles a netlink message in the
 // caller's send: what it has to say is queued when send returns, so there is nothing to wait for.
@@ -82,8 +82,15 @@ func (c *Conn) readDatagram(a *answers, requests []Request, b []byte) error {
 }
 
 func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, whole, body []byte) error {
-	if h.Type != netlink.Error { // with NLM_F_ECHO, what came of the request
+	if h.Type != netlink.Error { // what was asked for; with NLM_F_ECHO, what came of the request
 		c.traceAnswer(whole, r, nil)
+		if r.into == nil || uint16(h.Type) != r.want.Type {
+			return nil
+		}
+		a.got(r, index)
+		if err := r.want.body.decode(body, r.into); err != nil {
+			a.refused = append(a.refused, r.failed(index, h.Sequence, fmt.Errorf("decode %s: %w", r.want.Name, err)))
+		}
 		return nil
 	}
 	errno, ack, err := parseAck(false, uint16(h.Flags), body)
@@ -96,13 +103,18 @@ func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, w
 		a.refused = append(a.refused, refused)
 	}
 	c.traceAnswer(whole, r, refused)
-	if !a.answered[index] {
-		a.answered[index] = true
-		if r.asks() {
-			a.pending--
-		}
+	if refused != nil || r.into == nil { // an acknowledgement is no answer to a question
+		a.got(r, index)
 	}
 	return nil
+}
+
+// got notes that a request has its answer.
+func (a *answers) got(r *Request, index int) {
+	if !a.answered[index] && r.asks() {
+		a.pending--
+	}
+	a.answered[index] = true
 }
 
 // result is the error of the group. Where answers may have been lost, or there are none at all, each message without

@@ -20,22 +20,10 @@ var ErrInterrupted = errors.New("changed while it was read (NLM_F_DUMP_INTR)")
 // refusal, or ErrNoAnswer where the answer held no such message.
 func Get[T any](c *Conn, r Request, m *Message[T]) (*T, error) {
 	v := new(T)
-	if err := c.get(r, m.Info(), unsafe.Pointer(v)); err != nil {
+	if err := c.Do(Into(r, m, v)); err != nil {
 		return nil, err
 	}
 	return v, nil
-}
-
-func (c *Conn) get(r Request, want *Info, v unsafe.Pointer) error {
-	got := false
-	err := c.query(r, want, func(body []byte) error {
-		got = true
-		return want.body.decode(body, v)
-	})
-	if err == nil && !got {
-		err = r.failed(0, 0, ErrNoAnswer)
-	}
-	return err
 }
 
 // Dump sends a request with NLM_F_DUMP and decodes all the messages of type m that answer it. A dump that the kernel
@@ -83,7 +71,7 @@ func (c *Conn) dump(r Request, want *Info, begin func(), each func(body []byte) 
 }
 
 // query sends r and calls each with the body of every message of the type wanted that answers it, up to the end of the
-// dump, the acknowledgement that r asks for, or the one answer.
+// dump, or the acknowledgement that r asks for.
 func (c *Conn) query(r Request, want *Info, each func(body []byte) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +79,7 @@ func (c *Conn) query(r Request, want *Info, each func(body []byte) error) error 
 	if err := c.send(requests); err != nil {
 		return err
 	}
-	a := answer{want: want, each: each, many: r.Flags&netlink.Dump == netlink.Dump || r.asks()}
+	a := answer{want: want, each: each}
 	for !a.ended {
 		b, err := c.receive(false)
 		if errors.Is(err, unix.EAGAIN) {
@@ -116,7 +104,6 @@ func (c *Conn) query(r Request, want *Info, each func(body []byte) error) error 
 type answer struct {
 	want  *Info
 	each  func(body []byte) error
-	many  bool   // more than one message, and then an end
 	err   *Error // the first
 	ended bool
 }
@@ -143,7 +130,6 @@ func (a *answer) add(c *Conn, r *Request, h netlink.Header, whole, body []byte) 
 	}
 	if h.Type != netlink.Error && h.Type != netlink.Done {
 		c.traceAnswer(whole, r, nil)
-		a.ended = !a.many
 		if uint16(h.Type) == a.want.Type && a.err == nil {
 			if err := a.each(body); err != nil {
 				a.fail(r.failed(0, c.seq, fmt.Errorf("decode %s: %w", a.want.Name, err)))

@@ -22,11 +22,21 @@ type Request struct {
 
 	value unsafe.Pointer // to the struct that the Info's body describes; nil for a body that is
 	raw   []byte         // encoded already
+
+	want *Info          // the type of the one message that answers a question: see Into
+	into unsafe.Pointer // where that goes; nil for what is no question
 }
 
 // New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
 func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Request {
 	return Request{Info: m.Info(), Flags: netlink.Request | flags, Purpose: purpose, value: unsafe.Pointer(v)}
+}
+
+// Into makes a question of a request: the one message of type m that answers it goes to v. Questions may stand among other requests in
+// what Do sends: the kernel handles them in turn, so that many cost one system call more for each answer, and no other.
+func Into[T any](r Request, m *Message[T], v *T) Request {
+	r.want, r.into = m.Info(), unsafe.Pointer(v)
+	return r
 }
 
 // Info is what a trace needs to know of a message type: a Message without its Go type.

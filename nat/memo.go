@@ -1,0 +1,93 @@
+package nat
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// A memo is what a Conn has read of plumb's table, as of a generation id. While the namespace's id is still that one, nobody has changed anything of
+// it, and the answer to one short question is as good as those to many. A Conn that attaches or detaches moves its memo on: the batch carries the
+// id, so that with its commit, which adds one, nothing has changed but what it changes.
+type memo struct {
+	gen    uint32 // 0: nothing is known
+	stands bool   // plumb's table is there
+	sets   map[string][]Element
+	lowest map[netip.Addr]free // by the first address of a range: where to look on, since all before it are leased
+}
+
+// memory guards the memo of a Conn.
+type memory struct {
+	mu sync.Mutex
+	memo
+}
+
+// at returns what is known at a generation id. The maps are the caller's to read.
+func (m *memory) at(gen uint32) memo {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if gen == 0 || m.gen != gen {
+		return memo{}
+	}
+	known := m.memo
+	known.sets, known.lowest = copyOf(m.sets), copyOf(m.lowest)
+	return known
+}
+
+func copyOf[K comparable, V any](m map[K]V) map[K]V {
+	c := make(map[K]V, len(m))
+	for k, v := range m {
+		c[k] = v
+	}
+	return c
+}
+
+// note adds what was read after the generation id was. If something had changed in between, no later id would be this one.
+func (m *memory) note(gen uint32, add func(*memo)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if gen == 0 {
+		return
+	}
+	if m.gen != gen {
+		m.memo = memo{gen: gen, sets: map[string][]Element{}, lowest: map[netip.Addr]free{}}
+	}
+	add(&m.memo)
+}
+
+// committed moves the memo on with a batch that carried its generation id, and then has change say what of it has changed: of plumb's sets that are
+// remembered none, unless change forgets them.
+func (m *memory) committed(gen uint32, change func(*memo)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if gen == 0 || m.gen != gen {
+		return
+	}
+	if m.gen++; m.gen == 0 { // as nf_tables_commit counts, net/netfilter/nf_tables_api.c
+		m.gen = 1
+	}
+	change(&m.memo)
+}
+
+// free notes that addresses are free again: the lowest may be one of them.
+func (m *memo) free(addrs []netip.Addr) {
+	for first, low := range m.lowest {
+		for _, a := range addrs {
+			if !a.Less(first) && a.Less(low.addr) {
+				delete(m.lowest, first)
+			}
+		}
+	}
+}
+
+// IsAsLeft reports whether the namespace's ruleset is still what the last attach or release by this Conn has made of it, as far as it knew that before.
+func (c *Conn) IsAsLeft() (bool, error) {
+	gen, err := c.GenID()
+	return err == nil && c.known.at(gen).stands, err
+}
+
+// forget is for what may have changed anything.
+func (m *memory) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.memo = memo{}
+}
