@@ -92,6 +92,7 @@ type attacher struct {
 	taken   time.Duration   // CLOCK_BOOTTIME of the leases
 	opening chan error      // the end of openInside, which goes on beside the rest; nil where it has not begun, or was waited for
 	inside  *rtnl.Conn      // in the container
+	events  *rtnl.Conn      // in the container, for events alone
 	sysctls sysctls         // in the container
 	peer    uint32          // index of the container's link
 	first   bool            // plumb's table was made with its lease

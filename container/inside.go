@@ -14,26 +14,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openInside opens in the container's namespace what is needed there later: a socket, and the sysctls.
+// openInside opens in the container's namespace what is needed there later: sockets for requests and for events, and the sysctls.
 func (a *attacher) openInside() error {
-	inside, err := openThere(&a.story, a.target, a.net.Name, "socket(AF_NETLINK): NETLINK_ROUTE; open sysctls", func() (_ *rtnl.Conn, err error) {
-		config := a.host.config(a.net.Name, unix.NETLINK_ROUTE)
-		if config.Transport == nil {
-			if config.Transport, err = wire.Brief(unix.NETLINK_ROUTE); err != nil {
-				return nil, err
-			}
+	start := a.story.now()
+	err := a.target.Do(func() (err error) {
+		if a.inside, err = a.dialInside(); err == nil && !a.net.NoIPv6 && !a.classic {
+			a.events, err = a.dialInside()
 		}
 		a.host.proc.use(func(proc int) { a.sysctls.open(proc, !a.net.NoIPv6 && !a.classic) })
-		return rtnl.Dial(config)
+		return err
 	})
+	a.story.did(a.net.Name, start, err, "setns ", a.net.Name, ": socket(AF_NETLINK): NETLINK_ROUTE; open sysctls")
 	if err != nil {
 		return fmt.Errorf("open a socket in the container's network namespace: %w", err)
 	}
-	a.inside = inside
 	if a.sysctls.conf6Err != nil {
 		return fmt.Errorf("%w inside: %w", errNoIPv6, a.sysctls.conf6Err)
 	}
 	return nil
+}
+
+// dialInside opens a socket, on a thread that is in the container.
+func (a *attacher) dialInside() (_ *rtnl.Conn, err error) {
+	config := a.host.config(a.net.Name, unix.NETLINK_ROUTE)
+	if config.Transport == nil {
+		if config.Transport, err = wire.Brief(unix.NETLINK_ROUTE); err != nil {
+			return nil, err
+		}
+	}
+	return rtnl.Dial(config)
 }
 
 // allowPing opens the ping range, unless it is open already. It comes last, as it cannot always be undone: in a user
@@ -61,8 +70,10 @@ func (a *attacher) opened() error {
 func (a *attacher) close() {
 	_ = a.opened() // who needed it has asked
 	a.sysctls.close()
-	if a.inside != nil {
-		a.inside.Close() // whatever it says: the network stands, or has been taken back
+	for _, c := range []*rtnl.Conn{a.inside, a.events} {
+		if c != nil {
+			c.Close() // whatever it says: the network stands, or has been taken back
+		}
 	}
 }
 
@@ -112,11 +123,7 @@ const workerTime = time.Second
 func (a *attacher) awaitInside(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, workerTime)
 	defer cancel()
-	err := rtnl.AwaitLocal(within, a.inside, a.Addr6.Addr(), func() (*rtnl.Conn, error) {
-		return openThere(&a.story, a.target, a.net.Name, "socket(AF_NETLINK): NETLINK_ROUTE, to hear of the address's local route", func() (*rtnl.Conn, error) {
-			return rtnl.Dial(a.host.config(a.net.Name, unix.NETLINK_ROUTE))
-		})
-	})
+	err := rtnl.AwaitLocal(within, a.inside, a.events, a.Addr6.Addr())
 	if err != nil && ctx.Err() == nil {
 		a.host.notice(fmt.Sprintf("what is sent to %s in %s at first may be lost: %v", a.Addr6.Addr(), a.Name, err))
 	}

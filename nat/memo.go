@@ -72,10 +72,15 @@ func (m *memory) committed(gen uint32, change func(*memo)) {
 func (m *memo) free(addrs []netip.Addr) {
 	for first, low := range m.lowest {
 		for _, a := range addrs {
-			if !a.Less(first) && a.Less(low.addr) {
-				delete(m.lowest, first)
+			if a.Less(first) || !a.Less(low.addr) || a.BitLen() != low.addr.BitLen() {
+				continue
+			}
+			if low.addr = a; a.Less(low.run) {
+				low = free{} // far back: whoever looks next finds it by the marks
+				break
 			}
 		}
+		m.lowest[first] = low
 	}
 }
 

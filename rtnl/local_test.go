@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,38 +20,52 @@ import (
 func TestAwaitLocal(t *testing.T) {
 	t.Parallel()
 	ns := lab.NewNS(t)
-	dial := func() (*Conn, error) {
-		return netns.Open(ns, func() (*Conn, error) { return Dial(wire.Config{}) })
+	dial := func(brief bool) *Conn {
+		c, err := netns.Open(ns, func() (_ *Conn, err error) {
+			var config wire.Config
+			if brief {
+				if config.Transport, err = wire.Brief(unix.NETLINK_ROUTE); err != nil {
+					return nil, err
+				}
+			}
+			return Dial(config)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
 	}
-	c, err := dial()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := dial(false)
 	defer c.Close()
 	if err := c.Do(SetUp(1, "set lo up")); err != nil {
 		t.Fatal(err)
 	}
-	listened := 0
-	listen := func() (*Conn, error) {
-		listened++
-		return dial()
-	}
+	late := 0
 	for i := range 500 {
 		addr := netip.MustParseAddr(fmt.Sprintf("fd00::%x", i+1))
+		waiting := dial(i%2 == 0)
 		if err := c.Do(NewAddr(AddrOf(1, netip.PrefixFrom(addr, 128), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE), "")); err != nil {
 			t.Fatal(err)
 		}
-		if err := AwaitLocal(t.Context(), c, addr, listen); err != nil {
+		if r, err := c.RouteTo(addr); err != nil || r.Type != unix.RTN_LOCAL {
+			late++
+		}
+		if err := AwaitLocal(t.Context(), c, waiting, addr); err != nil {
 			t.Fatal(err)
 		}
+		waiting.Close()
 		if r, err := c.RouteTo(addr); err != nil || r.Type != unix.RTN_LOCAL {
 			t.Fatalf("the route to %s is %+v, %v", addr, r, err)
 		}
 	}
-	t.Logf("of 500 addresses %d were late", listened)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := AwaitLocal(ctx, c, netip.MustParseAddr("fd01::1"), listen); !errors.Is(err, context.Canceled) {
-		t.Errorf("for nobody's address: %v", err)
+	t.Logf("of 500 addresses %d were late", late)
+	for _, brief := range []bool{false, true} {
+		waiting := dial(brief)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		if err := AwaitLocal(ctx, c, waiting, netip.MustParseAddr("fd01::1")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("for nobody's address: %v", err)
+		}
+		cancel()
+		waiting.Close()
 	}
 }

@@ -1,16 +1,16 @@
 package wire
 
 import (
-	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // Brief opens a socket, in the calling thread's network namespace, for a few messages: a Config's Transport. It costs some
-// 5 µs where Dial's costs 40, for it cannot wait, and so need not be known to Go's poller. The kernel answers a request
-// before send returns: only events are waited for.
+// 5 µs where Dial's costs 40, for Go's poller does not know it: who waits for events keeps a thread, and hears of the end of a context only
+// some milliseconds later. The kernel answers a request before send returns, so that for answers nobody waits.
 func Brief(family int) (Transport, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, family)
 	if err != nil {
@@ -22,13 +22,14 @@ func Brief(family int) (Transport, error) {
 			return nil, os.NewSyscallError("setsockopt", err)
 		}
 	}
-	return &brief{fd}, nil
+	return &brief{fd: fd}, nil
 }
 
 // brief is a socket without a poller. Its Conn takes care that it is used by one at a time.
-type brief struct{ fd int }
-
-var errBrief = errors.New("a brief socket is for requests and their answers alone")
+type brief struct {
+	fd       int
+	deadline atomic.Int64 // of a Receive that waits, in Unix time, ns; 0: none
+}
 
 func (s *brief) Send(b []byte) error {
 	_, err := unix.Write(s.fd, b)
@@ -36,18 +37,50 @@ func (s *brief) Send(b []byte) error {
 }
 
 func (s *brief) Receive(b []byte, wait bool) (int, error) {
-	if wait {
-		return 0, errBrief
-	}
 	n, err := receiveFromKernel(s.fd, b)
+	for wait && err == unix.EAGAIN {
+		if err = s.poll(); err != nil {
+			return 0, err
+		}
+		n, err = receiveFromKernel(s.fd, b)
+	}
 	if err != nil && err != unix.EAGAIN {
 		return 0, os.NewSyscallError("recvfrom", err)
 	}
 	return n, err
 }
 
-func (s *brief) Join(uint32) error               { return errBrief }
-func (s *brief) SetReadDeadline(time.Time) error { return errBrief }
+// poll waits until there is something to be received, but not longer than briefWait: then it looks whether the deadline has passed.
+func (s *brief) poll() error {
+	const briefWait = 10 // ms
+	if d := s.deadline.Load(); d != 0 && time.Now().UnixNano() >= d {
+		return os.ErrDeadlineExceeded
+	}
+	_, err := unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}, briefWait)
+	if err == unix.EINTR {
+		return nil
+	}
+	return os.NewSyscallError("poll", err)
+}
+
+// Join binds the socket first. One that has sent nothing yet has no port, and the kernel takes it for the origin of what it tells by itself, which is of
+// no port either (do_one_broadcast, net/netlink/af_netlink.c).
+func (s *brief) Join(group uint32) error {
+	err := unix.Bind(s.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	if err != nil && err != unix.EINVAL { // bound already
+		return os.NewSyscallError("bind", err)
+	}
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(group)))
+}
+
+func (s *brief) SetReadDeadline(t time.Time) error {
+	deadline := int64(0)
+	if !t.IsZero() {
+		deadline = t.UnixNano()
+	}
+	s.deadline.Store(deadline)
+	return nil
+}
 
 func (s *brief) Grow(bytes int) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes))

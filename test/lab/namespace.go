@@ -31,17 +31,18 @@ func NewNS(t testing.TB) *netns.NS {
 // AwaitLocal waits until a namespace receives for an IPv6 address that it was given: see rtnl.AwaitLocal.
 func AwaitLocal(t testing.TB, ns *netns.NS, addr string) {
 	t.Helper()
-	dial := func() (*rtnl.Conn, error) {
-		return netns.Open(ns, func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) })
+	var conns [2]*rtnl.Conn
+	for i := range conns {
+		c, err := netns.Open(ns, func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		conns[i] = c
 	}
-	c, err := dial()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := rtnl.AwaitLocal(ctx, c, netip.MustParseAddr(addr), dial); err != nil {
+	if err := rtnl.AwaitLocal(ctx, conns[0], conns[1], netip.MustParseAddr(addr)); err != nil {
 		t.Fatalf("wait until %s is there: %v", addr, err)
 	}
 }
