@@ -84,18 +84,19 @@ type attacher struct {
 	net     Network
 	target  *netns.NS
 	altName string
-	asked   [2]netip.Prefix // the subnets that were given, or not
-	classic bool            // for SetupVeth: the host's end has the whole subnet, the container's is left alone
-	routes  []rtnl.Route    // the host's, IPv4, where they had to be listed
-	uplinks []uplink        // what leads out
-	changed []nat.Record    // what was changed of the host's forwarding
-	taken   time.Duration   // CLOCK_BOOTTIME of the leases
-	opening chan error      // the end of openInside, which goes on beside the rest; nil where it has not begun, or was waited for
-	inside  *rtnl.Conn      // in the container
-	events  *rtnl.Conn      // in the container, for events alone
-	sysctls sysctls         // in the container
-	peer    uint32          // index of the container's link
-	first   bool            // plumb's table was made with its lease
+	asked   [2]netip.Prefix  // the subnets that were given, or not
+	classic bool             // for SetupVeth: the host's end has the whole subnet, the container's is left alone
+	routes  []rtnl.Route     // the host's, IPv4, where they had to be listed
+	uplinks []uplink         // what leads out
+	changed []nat.Record     // what was changed of the host's forwarding
+	taken   time.Duration    // CLOCK_BOOTTIME of the leases
+	opening chan error       // the end of openInside, which goes on beside the rest; nil where it has not begun, or was waited for
+	inside  *rtnl.Conn       // in the container
+	events  *rtnl.Conn       // in the container, for events alone
+	sysctls sysctls          // in the container
+	peer    uint32           // index of the container's link
+	hostMAC net.HardwareAddr // of the host end
+	first   bool             // plumb's table was made with its lease
 	undo    undo
 	story   story
 }
@@ -185,7 +186,7 @@ func (a *attacher) prepare() (err error) {
 	if a.MAC == nil {
 		a.MAC = randomMAC()
 	}
-	a.HostIndex, a.peer = randomIndex(), firstIndex
+	a.HostIndex, a.peer, a.hostMAC = randomIndex(), firstIndex, randomMAC()
 	a.opening = make(chan error, 1)
 	go func() { a.opening <- a.openInside() }()
 	return nil

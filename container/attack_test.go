@@ -88,7 +88,6 @@ func TestForgedSources(t *testing.T) {
 			{next, "10.0.0.99", "10.0.0.3"},
 			{out, "10.0.0.99", "8.8.8.8"},
 			{host, plumb6 + "99", plumb6 + "1"},
-			{host, "fe80::3", "fe80::1"},
 			{host, "fe80::3", "ff02::1"},
 			{next, plumb6 + "99", plumb6 + "3"},
 			{out, plumb6 + "99", clab.NameServer6},

@@ -161,9 +161,10 @@ func (h *Host) Release(a *Attachment) (err error) {
 		requests = append(requests, rtnl.DelAddr(addr, "take "+a.Gateway.String()+" off "+a.HostLink))
 	}
 	if a.Addr6.IsValid() {
-		requests = append(requests,
-			delRoute6(a.HostIndex, a.HostLink, a.Addr6.Addr()),
-			rtnl.DelAddr(hostAddr6(a.HostIndex), "take "+gateway6.String()+" off "+a.HostLink))
+		requests = append(requests, delRoute6(a.HostIndex, a.HostLink, a.Addr6.Addr()))
+		if !a.Addr.IsValid() {
+			requests = append(requests, rtnl.DelAddr(hostAddr6(a.HostIndex), "take "+gateway6.String()+" off "+a.HostLink))
+		}
 	}
 	var errs []error
 	for _, e := range wire.Refusals(h.rtnl.Do(requests...)) {

@@ -143,7 +143,7 @@ func (a *attacher) insideRequests4() []wire.Request {
 	}
 }
 
-// insideRequests6 give it its IPv6 addresses. There the gateway is the host end's link-local address, as is usual (RFC 4861).
+// insideRequests6 give it its IPv6 addresses. There the gateway is a link-local address, as is usual (RFC 4861).
 func (a *attacher) insideRequests6() []wire.Request {
 	if !a.Addr6.IsValid() {
 		return nil
@@ -152,6 +152,7 @@ func (a *attacher) insideRequests6() []wire.Request {
 	return []wire.Request{
 		rtnl.NewAddr(rtnl.AddrOf(a.peer, own, unix.IFA_F_NODAD), "give "+a.Interface+" the address "+own.String()),
 		rtnl.NewAddr(rtnl.AddrOf(a.peer, a.Addr6, unix.IFA_F_NOPREFIXROUTE|unix.IFA_F_NODAD), "give "+a.Interface+" the address "+a.Addr6.String()),
+		knownNeigh(a.peer, gateway6, a.hostMAC, a.Interface),
 		rtnl.NewRoute(rtnl.Via(a.peer, out, gateway6), "reach "+out.String()+" through the gateway"),
 	}
 }

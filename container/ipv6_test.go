@@ -1,8 +1,10 @@
 package container_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -47,11 +49,53 @@ func TestBothFamilies(t *testing.T) {
 		}
 		var inside, outside []string
 		if c.own6 != "" {
-			inside, outside = []string{"fe80::2/64", c.own6}, []string{"fe80::1/128"}
+			inside = []string{"fe80::2/64", c.own6}
+		}
+		if c.own4 == "" {
+			outside = []string{"fe80::1/128"} // see gatewayRequests
 		}
 		w.has6(p.box, p.a.Interface, inside)
 		w.has6(w.host, p.a.HostLink, outside)
 	}
+}
+
+// Each end has been told the other's Ethernet address, and keeps it: also when all is forgotten that neighbours have answered.
+func TestNeighboursAreKnown(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	for _, p := range []party{w.party(container.Network{Name: "both"}), w.party(container.Network{Name: "six", NoIPv4: true})} {
+		known := func() {
+			w.knows(w.host, p.a.HostLink, p.a.Addr6.Addr(), w.link(p.box, p.a.Interface).Address)
+			w.knows(p.box, p.a.Interface, netip.MustParseAddr("fe80::1"), w.link(w.host, p.a.HostLink).Address)
+		}
+		known()
+		for _, h := range []*clab.Host{w.host, p.box} {
+			lab.Run(t, h, "ip", "neigh", "flush", "all")
+		}
+		w.goesOut(p)
+		check(t, ping(w.host, p.a.Addr6.Addr().String()))
+		known()
+	}
+}
+
+// knows says whether a link knows one neighbour of IPv6 for good, which is at this Ethernet address.
+func (w *town) knows(h *clab.Host, link string, addr netip.Addr, mac net.HardwareAddr) {
+	w.t.Helper()
+	all, err := h.Rtnl().Neighs(rtnl.IPv6)
+	must(w.t, err)
+	index := w.link(h, link).Index
+	for i := range all {
+		n := &all[i]
+		if n.Index != index || n.Address != addr {
+			continue
+		}
+		if n.State != unix.NUD_PERMANENT || !bytes.Equal(n.LLAddress, mac) {
+			w.t.Errorf("%s: %s is at %s (%s), want %s for good", link, addr, n.LLAddress, n.State, mac)
+		}
+		return
+	}
+	w.t.Errorf("%s does not know %s", link, addr)
 }
 
 func orNone(p netip.Prefix) string {

@@ -3,6 +3,7 @@ package container_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -22,8 +23,8 @@ import (
 // container of a host, which makes the table, does not count: it would be in favour of the ratio. What an attach takes when no other namespace is
 // on the machine is "alone". The spread is that of the ratio among the iterations. In the end all are taken away at once.
 //
-// "links alone" is the same without plumb: pairs of links that have the two IPv6 addresses, and two routes, that an attach gives them, and nothing
-// more. What that takes at the 1,000th is the kernel's, whoever asks for it.
+// "links alone" is the same without plumb: pairs of links with the addresses, routes and neighbours that an attach gives them, and nothing more. What
+// that takes at the 1,000th is the kernel's, whoever asks for it.
 //
 //	go test -run - -bench Kth -benchtime 5x ./container
 func BenchmarkKth(b *testing.B) {
@@ -96,8 +97,7 @@ func newBareRow(b *testing.B) *row {
 	dial := func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) }
 	host, err := netns.Open(r.host.NS(), dial)
 	must(b, err)
-	gateway := netip.MustParseAddr("fe80::1")
-	local := netip.PrefixFrom(gateway, 128)
+	gateway4, gateway6, own6 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fe80::1"), netip.MustParsePrefix("fe80::2/64")
 	const group, near, far = 7, 1000, 2
 	r.attachTo = func(number int, ns *netns.NS) error {
 		inside, err := netns.Open(ns, dial)
@@ -106,17 +106,26 @@ func newBareRow(b *testing.B) *row {
 		}
 		defer inside.Close()
 		fd, index := uint32(ns.FD()), near+uint32(number)
-		addr := netip.AddrFrom16([16]byte{0: 0xfd, 13: 1, 14: byte(number >> 8), 15: byte(number)})
-		pair := rtnl.VethPair(&rtnl.Link{Index: index, Name: fmt.Sprint("bare", number), Group: group, NumTxQueues: 1, NumRxQueues: 1},
-			&rtnl.Link{Index: far, Name: "eth0", NetNSFd: &fd, NumTxQueues: 1, NumRxQueues: 1})
+		high, low := byte(number>>8)+1, byte(number)
+		addr4, addr6 := netip.AddrFrom4([4]byte{10, 0, high, low}), netip.AddrFrom16([16]byte{0: 0xfd, 14: high, 15: low})
+		nearMAC, farMAC := net.HardwareAddr{2, 0, 0, 1, high, low}, net.HardwareAddr{2, 0, 0, 2, high, low}
+		known := func(index uint32, addr netip.Addr, mac net.HardwareAddr) wire.Request {
+			return rtnl.NewNeigh(&rtnl.Neigh{Family: rtnl.IPv6, Index: index, State: unix.NUD_PERMANENT, Address: addr, LLAddress: mac}, "")
+		}
+		pair := rtnl.VethPair(&rtnl.Link{Index: index, Name: fmt.Sprint("bare", number), Address: nearMAC, Group: group, NumTxQueues: 1, NumRxQueues: 1},
+			&rtnl.Link{Index: far, Name: "eth0", Address: farMAC, NetNSFd: &fd, NumTxQueues: 1, NumRxQueues: 1})
 		return errors.Join(
 			host.Do(rtnl.NewLink(pair, ""), rtnl.SetAddrGenMode(index, rtnl.AddrGenModeNone, "")),
 			host.Do(rtnl.SetUp(index, ""),
-				rtnl.NewAddr(rtnl.AddrOf(index, local, unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE), ""),
-				rtnl.NewRoute(rtnl.OnLink(index, netip.PrefixFrom(addr, 128)), "")),
+				rtnl.NewAddr(rtnl.PeerAddrOf(index, gateway4, addr4, 0), ""),
+				rtnl.NewRoute(rtnl.OnLink(index, netip.PrefixFrom(addr6, 128)), ""), known(index, addr6, farMAC)),
 			inside.Do(rtnl.SetAddrGenMode(far, rtnl.AddrGenModeNone, ""), rtnl.SetUp(far, ""),
-				rtnl.NewAddr(rtnl.AddrOf(far, netip.PrefixFrom(addr, 64), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE), ""),
-				rtnl.NewRoute(rtnl.Via(far, rtnl.Default(gateway), gateway), "")),
+				rtnl.NewAddr(rtnl.AddrOf(far, netip.PrefixFrom(addr4, 16), unix.IFA_F_NOPREFIXROUTE), ""),
+				rtnl.NewRoute(rtnl.OnLink(far, netip.PrefixFrom(gateway4, 32)), ""),
+				rtnl.NewRoute(rtnl.Via(far, rtnl.Default(gateway4), gateway4), ""),
+				rtnl.NewAddr(rtnl.AddrOf(far, own6, unix.IFA_F_NODAD), ""),
+				rtnl.NewAddr(rtnl.AddrOf(far, netip.PrefixFrom(addr6, 64), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE), ""), known(far, gateway6, nearMAC),
+				rtnl.NewRoute(rtnl.Via(far, rtnl.Default(gateway6), gateway6), "")),
 			inside.Do(rtnl.SetUp(1, "")),
 		)
 	}

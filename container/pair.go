@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -71,7 +72,7 @@ func taken(err error) bool { return errors.Is(err, unix.EEXIST) || errors.Is(err
 func (a *attacher) pairRequests() []wire.Request {
 	fd := uint32(a.target.FD())
 	near := &rtnl.Link{
-		Index: a.HostIndex, Name: a.HostLink, Address: randomMAC(), MTU: a.MTU, Group: LinkGroup,
+		Index: a.HostIndex, Name: a.HostLink, Address: a.hostMAC, MTU: a.MTU, Group: LinkGroup,
 		NumTxQueues: 1, NumRxQueues: 1,
 	}
 	far := &rtnl.Link{
@@ -113,8 +114,8 @@ func (a *attacher) setUpHostEnd() error {
 	return explainDisabled(explainLimit(first(a.host.rtnl.Do(requests...))))
 }
 
-// gateway6 is the host's end of each IPv6 network, and the container's gateway. Without a link-local address nothing is forwarded to the container,
-// as a neighbour solicitation would have no source.
+// gateway6 is the container's gateway of IPv6, on each host end the same. Where there is IPv4 too no host end has it as an address: the kernel would
+// keep a list of a thousand equal ones, and a route to each, and go through them at each attach. Nobody need ask whose it is: see knownNeigh.
 var gateway6 = netip.MustParseAddr("fe80::1")
 
 // gatewayRequests give the host's end the gateway's addresses, and with each the route to the container.
@@ -131,12 +132,23 @@ func (a *attacher) gatewayRequests() []wire.Request {
 	if a.Addr6.IsValid() {
 		// The gateway's other address is on lo: see shareGateway6. If somebody who has just gone left a route, this one is in its place.
 		addr := netip.PrefixFrom(a.Addr6.Addr(), a.Addr6.Addr().BitLen())
+		if !a.Addr.IsValid() { // by an address a host end shows that it is in use: see standing
+			requests = append(requests, rtnl.NewAddr(hostAddr6(a.HostIndex), "give "+a.HostLink+" the address "+gateway6.String()))
+		}
 		requests = append(requests,
-			rtnl.NewAddr(hostAddr6(a.HostIndex), "give "+a.HostLink+" the address "+gateway6.String()),
 			rtnl.ReplaceRoute(rtnl.OnLink(a.HostIndex, addr), "reach "+addr.Addr().String()+" by "+a.HostLink),
+			knownNeigh(a.HostIndex, addr.Addr(), a.MAC, a.HostLink),
 		)
 	}
 	return requests
+}
+
+// knownNeigh tells a link the Ethernet address of its other end, for good. Neighbour discovery would need a link-local address on the host's end
+// as the source of its solicitations, and a route to ff00::/8 for what comes in, which the kernel looks for in the list of all links. It does not count
+// such an entry among those that it limits in number, for all namespaces together (neigh_alloc, net/core/neighbour.c; gc_thresh3).
+func knownNeigh(index uint32, addr netip.Addr, mac net.HardwareAddr, link string) wire.Request {
+	return rtnl.NewNeigh(&rtnl.Neigh{Family: rtnl.IPv6, Index: index, State: unix.NUD_PERMANENT, Address: addr, LLAddress: mac},
+		"tell "+link+" the Ethernet address of "+addr.String())
 }
 
 // hostAddr6 is gateway6 as an address of the host's end. With neither a prefix nor a peer the link has no route to fe80::/64 or to the other

@@ -93,11 +93,11 @@ func (w *town) attach(n container.Network) (*clab.Host, *container.Attachment) {
 	return box, a
 }
 
-// waitRoutes6 waits until the kernel has made all routes of a host end's IPv6 addresses, which it does in a work queue (addrconf_dad_work,
-// net/ipv6/addrconf.c): the last is the one to the container.
+// waitRoutes6 waits until the kernel has made the route of a host end's IPv6 address, where it has one, which it does in a work queue
+// (addrconf_dad_work, net/ipv6/addrconf.c).
 func (w *town) waitRoutes6(a *container.Attachment) {
 	w.t.Helper()
-	if !a.Addr6.IsValid() {
+	if !a.Addr6.IsValid() || a.Addr.IsValid() {
 		return
 	}
 	events, err := clab.Open(w.host, rtnl.Dial)
