@@ -30,19 +30,20 @@ type Strace struct {
 	line  int
 	now   time.Time              // of the line before
 	part  map[string]*straceCall // what is unfinished, by process
+	parts int                    // characters in it
 	kinds map[string]int         // the netlink family of a socket, by process and descriptor, by descriptor, by inode
 	open  *straceCall            // the call whose bytes are being read
 	dump  [][][]byte             // those bytes: the datagrams, and the buffers of each
 	queue []Packet
 	given int // packets
 	bare  int // calls with a netlink message and no bytes
-	total int // characters of dump
+	total int // characters below the call
 }
 
 // Limits on what a hostile trace can make a Strace keep.
 const (
 	maxLine       = 4 << 20 // bytes; a datagram of 64 KiB is at most 256 KiB in -xx
-	maxDump       = 8 << 20 // bytes below one call
+	maxDump       = 8 << 20 // characters below one call, or in what is unfinished
 	maxUnfinished = 4 << 10 // processes in a call
 	maxSockets    = 1 << 16
 )
@@ -118,20 +119,44 @@ func (s *Strace) read(line string) error {
 		if len(s.part) >= maxUnfinished {
 			return fmt.Errorf("more than %d calls are unfinished", maxUnfinished)
 		}
-		s.part[c.pid] = &c
-		return nil
+		return s.suspend(&c)
 	}
 	if c.resume {
-		if begun := s.part[c.pid]; begun != nil && begun.name == c.name {
-			c.args = begun.args + c.args
-			if isSend(c.name) {
-				c.at = begun.at // as the kernel's answer is there before send returns
-			}
-			delete(s.part, c.pid)
-		}
+		s.resume(&c)
 	}
 	s.call(&c)
 	return nil
+}
+
+// suspend keeps a call that has not ended.
+func (s *Strace) suspend(c *straceCall) error {
+	s.drop(c.pid)
+	s.part[c.pid] = c
+	s.parts += len(c.args)
+	if len(s.part) > maxUnfinished || s.parts > maxDump {
+		return fmt.Errorf("%d calls of %d characters are unfinished", len(s.part), s.parts)
+	}
+	return nil
+}
+
+func (s *Strace) drop(pid string) {
+	if begun := s.part[pid]; begun != nil {
+		s.parts -= len(begun.args)
+		delete(s.part, pid)
+	}
+}
+
+// resume joins the end of a call to its beginning.
+func (s *Strace) resume(c *straceCall) {
+	begun := s.part[c.pid]
+	if begun == nil || begun.name != c.name {
+		return
+	}
+	s.drop(c.pid)
+	c.args = begun.args + c.args
+	if isSend(c.name) {
+		c.at = begun.at // as the kernel's answer is there before send returns
+	}
 }
 
 // call takes a call that has ended.
@@ -141,7 +166,9 @@ func (s *Strace) call(c *straceCall) {
 		s.socket(c)
 	case "send", "sendto", "sendmsg", "sendmmsg", "write", "writev", "recv", "recvfrom", "recvmsg", "recvmmsg", "read", "readv":
 		if c.result > 0 && !strings.Contains(bare(c.args), "MSG_PEEK") {
-			s.open, s.dump, s.total = c, nil, 0
+			if family, _, _ := s.family(c, bare(c.args)); family != notNetlink {
+				s.open, s.dump, s.total = c, nil, 0
+			}
 		}
 	}
 }
