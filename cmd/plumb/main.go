@@ -32,6 +32,8 @@ func commands() []command {
 		inspectCommand(),
 		gcCommand(),
 		doctorCommand(),
+		traceCommand(),
+		diffCommand(),
 		pingCommand(),
 		lookupCommand(),
 		fetchCommand(),

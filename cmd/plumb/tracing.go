@@ -17,6 +17,7 @@ import (
 type tracing struct {
 	start time.Time // of the command
 	form  string    // of what goes to stderr: "text", "short" or "json"; "" for nothing
+	pcap  string    // file of packets; "" for none
 
 	tracers []wire.Tracer // that have been opened
 	opened  bool
@@ -37,6 +38,7 @@ func (t *tracing) registerTrace(f *flags) {
 		t.form = s
 		return nil
 	})
+	f.StringVar(&t.pcap, "pcap", "", "write every netlink message to `FILE`, a pcap, for Wireshark and for plumb trace decode")
 }
 
 // tracer opens what was asked for, once, and returns it; nil where that is nothing. Whoever calls it calls closeTrace, too.
@@ -68,6 +70,9 @@ func (t *tracing) open() error {
 			short.Flush()
 			return stderr.result()
 		})
+	}
+	if t.pcap != "" {
+		return t.addFile("pcap", t.pcap, func(w io.Writer) fileTracer { return trace.NewPcap(w, t.start) })
 	}
 	return nil
 }

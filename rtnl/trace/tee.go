@@ -1,11 +1,16 @@
 package trace
 
-import "plumb/rtnl/wire"
+import (
+	"sync"
 
-// Tee returns a tracer that hands each event to every one of tracers, in their order; nil ones are left out. It is nil
-// where none is left, so that nothing is paid for what nobody sees, and the tracer itself where it is the only one.
+	"plumb/rtnl/wire"
+)
+
+// Tee returns a tracer that hands each event to every one of tracers, in their order, and to all of them the events in the
+// same order; nil ones are left out. It is nil where none is left, so that nothing is paid for what nobody sees, and the
+// tracer itself where it is the only one.
 func Tee(tracers ...wire.Tracer) wire.Tracer {
-	var all tee
+	var all []wire.Tracer
 	for _, t := range tracers {
 		if t != nil {
 			all = append(all, t)
@@ -17,14 +22,19 @@ func Tee(tracers ...wire.Tracer) wire.Tracer {
 	case 1:
 		return all[0]
 	}
-	return all
+	return &tee{all: all}
 }
 
-type tee []wire.Tracer
+type tee struct {
+	mu  sync.Mutex
+	all []wire.Tracer
+}
 
 // Trace implements wire.Tracer.
-func (t tee) Trace(e wire.Event) {
-	for _, one := range t {
+func (t *tee) Trace(e wire.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, one := range t.all {
 		one.Trace(e)
 	}
 }

@@ -16,6 +16,7 @@ type Packet struct {
 	Socket    string    // tells one socket from another where the capture does; "" otherwise
 	Data      []byte    // valid until the next packet is read
 	Missing   int       // bytes that the capture left out at the end of Data
+	Note      *Note     // what plumb itself has written beside the message; nil in others' captures
 }
 
 // AnyFamily is the family of a packet whose capture does not tell it.

@@ -42,9 +42,9 @@ type Strace struct {
 
 // Limits on what a hostile trace can make a Strace keep.
 const (
-	maxLine       = 4 << 20 // bytes; a datagram of 64 KiB is at most 256 KiB in -xx
-	maxDump       = 8 << 20 // characters below one call, or in what is unfinished
-	maxUnfinished = 4 << 10 // processes in a call
+	maxLine       = 4 << 20  // bytes; a datagram of 64 KiB is at most 256 KiB in -xx
+	maxDump       = 32 << 20 // characters below one call, or in what is unfinished
+	maxUnfinished = 4 << 10  // processes in a call
 	maxSockets    = 1 << 16
 )
 
@@ -99,10 +99,7 @@ func readLine(r *bufio.Reader, most int) (string, error) {
 // read takes one line.
 func (s *Strace) read(line string) error {
 	if s.open != nil && strings.HasPrefix(line, " ") && s.dumped(line) {
-		if s.total > maxDump {
-			return fmt.Errorf("more than %d characters below one call", maxDump)
-		}
-		return nil
+		return s.tooMuch()
 	}
 	s.finish()
 	c, ok := parseStraceLine(line)
@@ -157,6 +154,19 @@ func (s *Strace) resume(c *straceCall) {
 	if isSend(c.name) {
 		c.at = begun.at // as the kernel's answer is there before send returns
 	}
+}
+
+// tooMuch gives up a call with more bytes than a datagram has: those of a file, or else there is an error.
+func (s *Strace) tooMuch() error {
+	if s.total <= maxDump {
+		return nil
+	}
+	_, _, sure := s.family(s.open, bare(s.open.args))
+	s.open, s.dump = nil, nil
+	if !sure {
+		return nil
+	}
+	return fmt.Errorf("more than %d characters below one call", maxDump)
 }
 
 // call takes a call that has ended.
@@ -341,7 +351,7 @@ func stringsOf(c *straceCall) []byte {
 }
 
 // family finds out what a call's descriptor is, and names it. It is not sure where another process has opened it, which
-// may or may not share it.
+// may or may not share it, or where the trace does not say who did.
 func (s *Strace) family(c *straceCall, said string) (family int, socket string, sure bool) {
 	fd := c.args[:len(c.args)-len(strings.TrimLeft(c.args, "0123456789"))]
 	socket = c.pid + "/" + fd
@@ -367,6 +377,8 @@ func (s *Strace) family(c *straceCall, said string) (family int, socket string, 
 		return family, "/" + fd, evident
 	case evident:
 		return AnyFamily, socket, true
+	case inherited:
+		return notNetlink, socket, true
 	}
-	return notNetlink, socket, true
+	return AnyFamily, socket, false
 }

@@ -162,10 +162,12 @@ func bare(s string) string {
 
 // unquoteC reads a C string from after its opening quotation mark up to its closing one: the bytes, and how much of s
 // it took with that mark. Escapes are as strace writes them: \x7f, octal, and the letters of C.
-func unquoteC(s string) (b []byte, n int) {
+func unquoteC(s string) (b []byte, n int) { return unquoteUntil(s, '"') }
+
+func unquoteUntil(s string, mark byte) (b []byte, n int) {
 	for n < len(s) {
 		switch s[n] {
-		case '"':
+		case mark:
 			return b, n + 1
 		case '\\':
 			c, size := unescapeC(s[n:])

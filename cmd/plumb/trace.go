@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"plumb/nat"
+	"plumb/rtnl"
+	"plumb/rtnl/sockdiag"
+	"plumb/rtnl/trace"
+	"plumb/rtnl/trace/capture"
+	"plumb/rtnl/wire"
+)
+
+func traceCommand() command {
+	c := command{
+		name: "trace", args: "decode [options] [FILE]",
+		summary: "decode netlink messages that were captured: a pcap or pcapng file, hexadecimal, or what strace prints; - is stdin",
+	}
+	c.run = func(args []string) error {
+		d := decoding{family: capture.AnyFamily}
+		f := newFlags(c)
+		d.register(f)
+		words, err := f.parseAnywhere(args)
+		switch {
+		case err != nil:
+			return err
+		case len(words) == 0 || words[0] != "decode":
+			return usagef("what to do is missing: decode")
+		case len(words) > 2:
+			return usagef("takes one file, was given %q too", words[2])
+		case len(words) == 1:
+			words = append(words, "-")
+		}
+		return d.run(words[1])
+	}
+	return c
+}
+
+// A decoding is one run of plumb trace decode.
+type decoding struct {
+	form   string // "text" or "short"
+	family int
+
+	out    *bufio.Writer
+	start  time.Time // what times count from, where the capture says it
+	tracer wire.Tracer
+	end    func()
+}
+
+func (d *decoding) register(f *flags) {
+	d.form = "text"
+	f.Func("form", "`FORM` of what is printed, as --trace has them: text, which is the usual one, or short", func(s string) error {
+		if s != "text" && s != "short" {
+			return errors.New("text or short is needed")
+		}
+		d.form = s
+		return nil
+	})
+	f.BoolFunc("short", "the same as --form short", func(string) error {
+		d.form = "short"
+		return nil
+	})
+	registerFamily(f, &d.family)
+}
+
+// registerFamily adds the option that says what hexadecimal is.
+func registerFamily(f *flags, family *int) {
+	f.Func("family", "netlink `FAMILY` of messages that come without, such as hexadecimal: route, netfilter, generic, sock_diag or another, "+
+		"or its number (default: netfilter where a message's type has a subsystem, or else route)", func(s string) (err error) {
+		known := false
+		if *family, known = capture.FamilyByName(s); !known {
+			return errors.New("there is none of that name")
+		}
+		return nil
+	})
+}
+
+// run decodes a file to stdout.
+func (d *decoding) run(path string) error {
+	d.out = bufio.NewWriter(os.Stdout)
+	err := play(path, capture.Options{Family: d.family, Start: func(at time.Time) { d.start = at }}, d)
+	if d.end != nil {
+		d.end()
+	}
+	return errors.Join(d.out.Flush(), err) // what could be read is shown all the same
+}
+
+// Trace implements wire.Tracer. With the first event it is known what times count from.
+func (d *decoding) Trace(e wire.Event) {
+	if d.tracer == nil {
+		options := trace.Options{Start: d.start, Color: colour(os.Stdout), Commands: (&tracing{}).commander()}
+		switch d.form {
+		case "short":
+			short := trace.Short(d.out, options)
+			d.tracer, d.end = short, short.Flush
+		default:
+			d.tracer = trace.Text(d.out, options)
+		}
+	}
+	d.tracer.Trace(e)
+}
+
+// play tells a tracer of what is in a file.
+func play(path string, options capture.Options, tracer wire.Tracer) error {
+	file, name := os.Stdin, "standard input"
+	if path != "-" {
+		var err error
+		if file, err = os.Open(path); err != nil {
+			return err
+		}
+		defer file.Close()
+		name = path
+	}
+	counted := counter{Tracer: tracer}
+	err := playFrom(file, options, &counted)
+	switch {
+	case err != nil:
+		return fmt.Errorf("decode %s: %w", name, err)
+	case counted.n == 0:
+		return fmt.Errorf("decode %s: there is no netlink message in it", name)
+	}
+	return nil
+}
+
+func playFrom(r io.Reader, options capture.Options, tracer wire.Tracer) error {
+	source, err := capture.Open(r)
+	if err != nil {
+		return err
+	}
+	options.Protocol = protocolOf
+	return capture.Play(source, options, tracer)
+}
+
+// A counter counts the events that it passes on.
+type counter struct {
+	wire.Tracer
+	n int
+}
+
+func (c *counter) Trace(e wire.Event) {
+	c.n++
+	c.Tracer.Trace(e)
+}
+
+// protocolOf finds the protocol of a netlink family, or returns nil.
+func protocolOf(family int) *wire.Protocol {
+	for _, p := range []*wire.Protocol{rtnl.Protocol, nat.Protocol, sockdiag.Protocol} {
+		if p.Family == family {
+			return p
+		}
+	}
+	return nil
+}
