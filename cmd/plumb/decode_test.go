@@ -68,6 +68,13 @@ func TestDecodeSaysTheSame(t *testing.T) {
 		if args[0] == "attach" || args[0] == "run" { // which takes a second
 			checkTshark(t, tshark, file)
 		}
+		if args[0] == "run" {
+			ng := filepath.Join(t.TempDir(), "file.pcapng")
+			runTshark(t, tshark, "-r", file, "-F", "pcapng", "-w", ng)
+			if again := s.succeeds("trace", "decode", ng); again != got {
+				t.Errorf("what tshark has made a pcapng of (-pcap +pcapng):\n%s", cmp.Diff(got, again))
+			}
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func (h *Hex) Next() (Packet, error) {
 		if len(h.data)+len(bytes) > maxPacket {
 			return Packet{}, fmt.Errorf("line %d: more than %d bytes in one datagram", h.line, maxPacket)
 		}
-		if first || strings.TrimSpace(line) == "" || h.done {
+		if first || strings.TrimSpace(line) == "" {
 			data, h.data = h.data, nil
 		}
 		h.data = append(h.data, bytes...)

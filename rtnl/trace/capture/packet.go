@@ -82,3 +82,11 @@ func tiled(order binary.ByteOrder, b []byte) bool {
 	}
 	return true
 }
+
+// foreign is the byte order that this machine does not have.
+func foreign() binary.ByteOrder {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		return binary.BigEndian
+	}
+	return binary.LittleEndian
+}

@@ -26,7 +26,7 @@ type Options struct {
 // Answers are joined to their requests, so that they have the request's purpose, a latency, and say what they refuse.
 // After an error it has told of all that came before.
 func Play(s Source, o Options, t wire.Tracer) error {
-	p := player{options: o, tracer: t, protocols: map[int]*wire.Protocol{}, asked: map[exchange]*request{}}
+	p := player{options: o, tracer: t, protocols: map[int]*wire.Protocol{}, asked: map[exchange]*asked{}}
 	for n := 1; ; n++ {
 		packet, err := s.Next()
 		if err == io.EOF {
@@ -48,7 +48,7 @@ type player struct {
 	options   Options
 	tracer    wire.Tracer
 	protocols map[int]*wire.Protocol
-	asked     map[exchange]*request
+	asked     map[exchange]*asked
 	order     []exchange // of asked, the oldest first
 	size      int        // bytes in asked
 }
@@ -60,7 +60,7 @@ type exchange struct {
 	sequence          uint32
 }
 
-type request struct {
+type asked struct {
 	at      time.Time
 	message []byte
 	purpose string
@@ -98,14 +98,6 @@ func (p *player) packet(packet *Packet) error {
 		data = data[min((n+3)&^3, len(data)):]
 	}
 	return nil
-}
-
-// foreign is the byte order that this machine does not have.
-func foreign() binary.ByteOrder {
-	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
-		return binary.BigEndian
-	}
-	return binary.LittleEndian
 }
 
 // guess is the family of messages that come without: that of Options, or nfnetlink's where a type has a subsystem in its
@@ -212,7 +204,7 @@ func (p *player) remember(x exchange, e wire.Event) {
 	} else {
 		p.order = append(p.order, x)
 	}
-	p.asked[x] = &request{e.Time, append([]byte(nil), e.Message...), e.Purpose}
+	p.asked[x] = &asked{e.Time, append([]byte(nil), e.Message...), e.Purpose}
 	p.size += len(e.Message)
 	for len(p.order) > maxAsked || p.size > maxAskedSize && len(p.order) > 1 {
 		oldest := p.order[0]

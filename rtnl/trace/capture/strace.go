@@ -286,7 +286,7 @@ func (s *Strace) finish() {
 		s.bare++
 	}
 	for _, d := range datagrams {
-		if len(d.b) == 0 || !sure && !tiled(binary.NativeEndian, d.b) {
+		if len(d.b) == 0 || !sure && !tiled(binary.NativeEndian, d.b) && !tiled(foreign(), d.b) {
 			continue
 		}
 		p := Packet{Time: c.at, Family: family, Sent: isSend(c.name), Namespace: c.pid, Socket: socket, Data: d.b, Missing: d.missing}
