@@ -79,9 +79,10 @@ func (l link) packet(b []byte, missing int64) (p Packet, ok bool) {
 	p = Packet{Family: int(family), Data: b[n:], Missing: int(min(missing, math.MaxInt32))}
 	p.Data, p.Note = cutNote(p.Data)
 	switch {
-	case way == packetHost, way == packetUser:
-	case way == packetKernel, way == packetOutgoing && p.Note != nil:
-		p.Sent = true
+	case p.Note != nil:
+		p.Sent = way == packetOutgoing
+	case way == packetUser, way == packetKernel:
+		p.Sent = way == packetKernel
 	default:
 		// What nlmon gives is outgoing, whichever way it goes (dev_queue_xmit_nit, net/core/dev.c).
 		p.Sent = requests(p.Data)

@@ -187,30 +187,6 @@ func isSend(name string) bool {
 	return strings.HasPrefix(name, "send") || strings.HasPrefix(name, "write")
 }
 
-// socket remembers what a new descriptor is.
-func (s *Strace) socket(c *straceCall) {
-	if c.result < 0 {
-		return
-	}
-	if len(s.kinds) > maxSockets {
-		clear(s.kinds)
-	}
-	family := notNetlink
-	domain, rest, _ := strings.Cut(c.args, ", ")
-	if domain == "AF_NETLINK" || domain == "PF_NETLINK" || domain == "0x10" || domain == "16" {
-		family = AnyFamily
-		_, name, _ := strings.Cut(rest, ", ")
-		if f, ok := FamilyByName(name); ok {
-			family = f
-		}
-	}
-	fd := fmt.Sprint(c.result)
-	s.kinds[c.pid+"/"+fd] = family
-	s.kinds["/"+fd] = family // for a thread or child that has it too: strace tells no more
-}
-
-const notNetlink = -2
-
 // dumped takes a line of the bytes that strace prints below a call:
 //
 //	= 2 buffers in vector 0
@@ -348,37 +324,4 @@ func stringsOf(c *straceCall) []byte {
 		}
 		rest = after[n:]
 	}
-}
-
-// family finds out what a call's descriptor is, and names it. It is not sure where another process has opened it, which
-// may or may not share it, or where the trace does not say who did.
-func (s *Strace) family(c *straceCall, said string) (family int, socket string, sure bool) {
-	fd := c.args[:len(c.args)-len(strings.TrimLeft(c.args, "0123456789"))]
-	socket = c.pid + "/" + fd
-	known, ok := s.kinds[socket]
-	if note, found := strings.CutPrefix(c.args[len(fd):], "<"); found {
-		inner, isNetlink := strings.CutPrefix(note, "NETLINK:[")
-		if !isNetlink {
-			if !strings.HasPrefix(note, "socket:") {
-				return notNetlink, socket, true
-			}
-		} else if name, _, found := strings.Cut(inner, ":"); found {
-			if f, ok := FamilyByName(name); ok {
-				return f, socket, true
-			}
-		}
-	}
-	if ok {
-		return known, socket, true
-	}
-	family, inherited := s.kinds["/"+fd]
-	switch evident := strings.Contains(said, "nlmsg_len=") || strings.Contains(said, "AF_NETLINK"); {
-	case inherited && family != notNetlink:
-		return family, "/" + fd, evident
-	case evident:
-		return AnyFamily, socket, true
-	case inherited:
-		return notNetlink, socket, true
-	}
-	return AnyFamily, socket, false
 }

@@ -97,6 +97,7 @@ func TestStraceLines(t *testing.T) {
 		{"the words of a flag in a string", `sendto(3<NETLINK:[ROUTE:12]>, "MSG_PEEK\0\0\0\0\0\0\0\0", 16, 0, NULL, 0) = 16`, "→ 0  16"},
 		{"refused by the socket", "sendto(3<NETLINK:[ROUTE:12]>, " + escaped + ", 16, 0, NULL, 0) = -1 EPERM (Operation not permitted)", ""},
 		{"another socket", "socket(AF_INET, SOCK_DGRAM, 0) = 3\nsendto(3, " + escaped + ", 16, 0, NULL, 0) = 16", ""},
+		{"a descriptor that is a file's now", "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) = 3\nread(3, \"a text of 16 byt\", 16) = 16", ""},
 		{"another file", "write(3</tmp/x>, " + escaped + ", 16) = 16", ""},
 		{"a thread's socket", "7 socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER) = 3\n8 write(3, " + escaped + ", 16) = 16", "→ 12 8 16"},
 		{"a child's file, perhaps", "7 socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER) = 3\n8 write(3, \"a text of 16 byt\", 16) = 16", ""},

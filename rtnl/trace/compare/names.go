@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"plumb/rtnl/wire"
@@ -108,6 +109,12 @@ func (n *names) value(namespace, name, value string) string {
 		return n.numbered("handle", value)
 	case "cstamp", "tstamp":
 		return "(time)"
+	case "CTA_ID", "CTA_PROTO_ICMP_ID", "CTA_PROTO_ICMPV6_ID":
+		return n.numbered("id", value)
+	case "CTA_PROTO_SRC_PORT", "CTA_PROTO_DST_PORT":
+		if ephemeral(value) {
+			return n.numbered("port", value)
+		}
 	case "IFLA_IFALIAS", "NFTA_SET_ELEM_USERDATA", "NFTA_RULE_USERDATA", "NFTA_TABLE_USERDATA", "NFTA_SET_USERDATA":
 		return n.text(value)
 	}
@@ -117,6 +124,12 @@ func (n *names) value(namespace, name, value string) string {
 // random reports whether an Ethernet address is one that is made up: locally administered (IEEE 802-2014, 8.4).
 func random(mac string) bool {
 	return len(mac) == len("02:00:00:00:00:00") && strings.ContainsRune("26aeAE37bfBF", rune(mac[1]))
+}
+
+// ephemeral reports whether a port is one that the kernel gives to who asks for none: net.ipv4.ip_local_port_range.
+func ephemeral(port string) bool {
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 32768 && n <= 60999
 }
 
 // text replaces, in a comment, numbers of eight digits or more, such as indexes and inodes, and times such as at=1592.743.
