@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -75,6 +76,51 @@ func TestDecodeSaysTheSame(t *testing.T) {
 				t.Errorf("what tshark has made a pcapng of (-pcap +pcapng):\n%s", cmp.Diff(got, again))
 			}
 		}
+	}
+}
+
+// What is piped in is decoded, and what cannot be is told, after all that can.
+func TestDecodeStdin(t *testing.T) {
+	t.Parallel()
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		t.Skip("the bytes are a little-endian machine's")
+	}
+	s := newSite(t)
+	const (
+		dump  = "14 00 00 00 12 00 01 03 01 00 00 00 00 00 00 00 00 00 00 00\n"
+		table = "01 00 00 00 08 00 01 00 6c 6f 32 00\n"
+		route = "→ RTM_GETLINK NLM_F_REQUEST|DUMP seq=1 len=20\n"
+	)
+	for _, test := range []struct {
+		args, stdin    string
+		stdout, stderr string
+		status         int
+	}{
+		{"--short", dump, route, "", 0},
+		{"--form short -", dump, route, "", 0},
+		{"--family generic", "10 00 00 00 10 00 01 00 01 00 00 00 00 00 00 00\n", "16", "", 0},
+		{"--type NFT_MSG_NEWTABLE", table, "NFTA_TABLE_NAME \"lo2\"\n", "", 0},
+		{"--type 0xa00 --family netfilter", table, "NFTA_TABLE_NAME \"lo2\"\n", "", 0},
+		{"", dump + "\nand more", route, "plumb: trace: decode standard input: line 3: \"and\" is not pairs", 1},
+		{"", "", "", "plumb: trace: decode standard input: there is no netlink message in it\n", 1},
+		{"--type RTM_NEW", dump, "", "there is no message type of that name", 2},
+		{"--family nobody", dump, "", "there is none of that name", 2},
+		{"--form page", dump, "", "text or short is needed", 2},
+		{"/nonexistent", "", "", "plumb: trace: open /nonexistent: no such file", 1},
+		{"one two", "", "", "takes one file", 2},
+	} {
+		cmd := exec.Command(s.plumb, append([]string{"trace", "decode"}, strings.Fields(test.args)...)...)
+		cmd.Stdin = strings.NewReader(test.stdin)
+		var stdout, stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		_ = cmd.Run()
+		if status := cmd.ProcessState.ExitCode(); status != test.status || !strings.Contains(stdout.String(), test.stdout) || !strings.Contains(stderr.String(), test.stderr) ||
+			test.stderr == "" && stderr.Len() > 0 {
+			t.Errorf("plumb trace decode %s of %q: status %d\n%s%s", test.args, test.stdin, status, stdout.String(), stderr.String())
+		}
+	}
+	if r := s.run("trace"); r.status != 2 || !strings.Contains(r.stderr, "what to do is missing: decode") {
+		t.Errorf("plumb trace: status %d, %s", r.status, r.stderr)
 	}
 }
 

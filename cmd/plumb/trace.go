@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"plumb/nat"
@@ -45,6 +46,7 @@ func traceCommand() command {
 type decoding struct {
 	form   string // "text" or "short"
 	family int
+	header string // the type of messages without a header
 
 	out    *bufio.Writer
 	start  time.Time // what times count from, where the capture says it
@@ -66,6 +68,7 @@ func (d *decoding) register(f *flags) {
 		return nil
 	})
 	registerFamily(f, &d.family)
+	f.StringVar(&d.header, "type", "", "`TYPE` of messages that come without their header, such as RTM_NEWLINK, or its number")
 }
 
 // registerFamily adds the option that says what hexadecimal is.
@@ -83,7 +86,14 @@ func registerFamily(f *flags, family *int) {
 // run decodes a file to stdout.
 func (d *decoding) run(path string) error {
 	d.out = bufio.NewWriter(os.Stdout)
-	err := play(path, capture.Options{Family: d.family, Start: func(at time.Time) { d.start = at }}, d)
+	options := capture.Options{Family: d.family, Start: func(at time.Time) { d.start = at }}
+	if d.header != "" {
+		var err error
+		if options.Family, options.Header, err = findType(d.family, d.header); err != nil {
+			return err
+		}
+	}
+	err := play(path, options, d)
 	if d.end != nil {
 		d.end()
 	}
@@ -147,9 +157,30 @@ func (c *counter) Trace(e wire.Event) {
 	c.Tracer.Trace(e)
 }
 
+// findType finds a message type by its name, in a family or in any, or by its number.
+func findType(family int, name string) (int, *uint16, error) {
+	if n, err := strconv.ParseUint(name, 0, 16); err == nil {
+		typ := uint16(n)
+		return family, &typ, nil
+	}
+	for _, p := range protocols() {
+		for n := range 1 << 16 {
+			if typ := uint16(n); (family == capture.AnyFamily || family == p.Family) && p.Info(typ).Name == name {
+				return p.Family, &typ, nil
+			}
+		}
+	}
+	return 0, nil, usagef("--type %q: there is no message type of that name", name)
+}
+
+// protocols are the families whose messages have names.
+func protocols() []*wire.Protocol {
+	return []*wire.Protocol{rtnl.Protocol, nat.Protocol, sockdiag.Protocol}
+}
+
 // protocolOf finds the protocol of a netlink family, or returns nil.
 func protocolOf(family int) *wire.Protocol {
-	for _, p := range []*wire.Protocol{rtnl.Protocol, nat.Protocol, sockdiag.Protocol} {
+	for _, p := range protocols() {
 		if p.Family == family {
 			return p
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +189,48 @@ func TestFileErrors(t *testing.T) {
 		}
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %s", test.name, err, test.want)
+		}
+	}
+}
+
+// The files are of tcpdump 4.99, which listened to an nlmon of Linux 6.1, and to all links, while ip and nft were at work.
+func TestNlmon(t *testing.T) {
+	t.Parallel()
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		t.Skip("the files are from a little-endian machine")
+	}
+	const (
+		beginning = "→0/18 ←0/16 ←0/16 ←0/3 →0/16 ←0/2"
+		rule      = "→12/16 →12/2566 →12/17 "
+		refused   = "→12/16 →12/2562 →12/17 ←12/2 "
+	)
+	for _, file := range []string{"nlmon", "nlmon-64", "any"} {
+		f, err := os.Open(filepath.Join("testdata", file+".pcap"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		s, err := Open(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packets, err := collect(t, s)
+		all := types(packets)
+		missing := 0
+		for _, p := range packets {
+			missing += p.Missing
+		}
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", file, err)
+		case (missing > 0) != (file == "nlmon-64"):
+			t.Errorf("%s: %d bytes are missing", file, missing)
+		case file == "nlmon-64":
+			if len(packets) != 8 || packets[1].Missing != 2796-48 {
+				t.Errorf("%s: %d packets, the second is %+v", file, len(packets), packets[1])
+			}
+		case !strings.HasPrefix(all, beginning) || file == "nlmon" && !(strings.Contains(all, rule) && strings.Contains(all, refused)):
+			t.Errorf("%s: %s", file, all)
 		}
 	}
 }

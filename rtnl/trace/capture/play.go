@@ -18,6 +18,8 @@ type Options struct {
 	Protocol func(family int) *wire.Protocol
 	// Family is that of packets whose capture does not tell it. AnyFamily guesses it by the messages' types.
 	Family int
+	// Header is the type of messages that come without their header, one a packet; nil where they have it.
+	Header *uint16
 	// Start is called with the time that the trace counted from, where the capture says it. It may be nil.
 	Start func(time.Time)
 }
@@ -80,6 +82,9 @@ func (p *player) packet(packet *Packet) error {
 		p.step(packet)
 		return nil
 	}
+	if t := p.options.Header; t != nil && len(packet.Data)+headerSize <= maxPacket {
+		packet.Data, packet.Sent = withHeader(*t, packet.Data), true
+	}
 	data := packet.Data
 	if packet.Missing == 0 && !tiled(binary.NativeEndian, data) && tiled(foreign(), data) {
 		return errByteOrder
@@ -98,6 +103,14 @@ func (p *player) packet(packet *Packet) error {
 		data = data[min((n+3)&^3, len(data)):]
 	}
 	return nil
+}
+
+// withHeader puts a header before a body.
+func withHeader(typ uint16, body []byte) []byte {
+	b := binary.NativeEndian.AppendUint32(nil, uint32(headerSize+len(body)))
+	b = binary.NativeEndian.AppendUint16(b, typ)
+	b = append(b, make([]byte, headerSize-len(b))...)
+	return append(b, body...)
 }
 
 // guess is the family of messages that come without: that of Options, or nfnetlink's where a type has a subsystem in its
@@ -173,13 +186,14 @@ func (p *player) message(packet *Packet, b []byte, whole bool) {
 	if packet.Note != nil {
 		e.Namespace, e.Purpose, e.Latency = packet.Note.Namespace, packet.Note.Purpose, packet.Note.Latency
 	}
-	if !whole {
-		p.tracer.Trace(cutShort(e, packet.Missing))
+	purpose := e.Purpose
+	if !whole && !cutShort(&e, packet.Missing) {
+		p.tracer.Trace(e)
 		return
 	}
 	x := exchange{e.Namespace, packet.Socket, packet.Family, binary.NativeEndian.Uint32(b[8:])}
 	if packet.Sent {
-		p.remember(x, e)
+		p.remember(x, &e, purpose)
 	} else {
 		p.join(&e, x, packet)
 	}
@@ -187,24 +201,25 @@ func (p *player) message(packet *Packet, b []byte, whole bool) {
 }
 
 // cutShort makes what there is of a message one that is whole, so that it can be shown as far as it goes.
-func cutShort(e wire.Event, missing int) wire.Event {
-	if len(e.Message) < headerSize || missing == 0 {
-		return e
+func cutShort(e *wire.Event, missing int) bool {
+	n := uint32(len(e.Message))
+	if n < headerSize || missing == 0 || binary.NativeEndian.Uint32(e.Message) <= n {
+		return false
 	}
-	e.Purpose = fmt.Sprintf("cut short by the capture, %d bytes before its end", binary.NativeEndian.Uint32(e.Message)-uint32(len(e.Message)))
+	e.Purpose = fmt.Sprintf("cut short by the capture, %d bytes before its end", binary.NativeEndian.Uint32(e.Message)-n)
 	e.Message = append([]byte(nil), e.Message...)
-	binary.NativeEndian.PutUint32(e.Message, uint32(len(e.Message)))
-	return e
+	binary.NativeEndian.PutUint32(e.Message, n)
+	return true
 }
 
 // remember keeps a request for its answers.
-func (p *player) remember(x exchange, e wire.Event) {
+func (p *player) remember(x exchange, e *wire.Event, purpose string) {
 	if old := p.asked[x]; old != nil {
 		p.size -= len(old.message)
 	} else {
 		p.order = append(p.order, x)
 	}
-	p.asked[x] = &asked{e.Time, append([]byte(nil), e.Message...), e.Purpose}
+	p.asked[x] = &asked{e.Time, append([]byte(nil), e.Message...), purpose}
 	p.size += len(e.Message)
 	for len(p.order) > maxAsked || p.size > maxAskedSize && len(p.order) > 1 {
 		oldest := p.order[0]
@@ -220,7 +235,9 @@ func (p *player) join(e *wire.Event, x exchange, packet *Packet) {
 	if r := p.asked[x]; r != nil {
 		sent = r.message
 		if packet.Note == nil {
-			e.Purpose = r.purpose
+			if e.Purpose == "" {
+				e.Purpose = r.purpose
+			}
 			if !r.at.IsZero() && !e.Time.IsZero() {
 				e.Latency = max(0, e.Time.Sub(r.at))
 			}
