@@ -44,7 +44,7 @@ func traceCommand() command {
 
 // A decoding is one run of plumb trace decode.
 type decoding struct {
-	form   string // "text" or "short"
+	form   string // "text", "short" or "json"
 	family int
 	header string // the type of messages without a header
 
@@ -56,17 +56,19 @@ type decoding struct {
 
 func (d *decoding) register(f *flags) {
 	d.form = "text"
-	f.Func("form", "`FORM` of what is printed, as --trace has them: text, which is the usual one, or short", func(s string) error {
-		if s != "text" && s != "short" {
-			return errors.New("text or short is needed")
+	f.Func("form", "`FORM` of what is printed, as --trace has them: text, which is the usual one, short or json", func(s string) error {
+		if s != "text" && s != "short" && s != "json" {
+			return errors.New("text, short or json is needed")
 		}
 		d.form = s
 		return nil
 	})
-	f.BoolFunc("short", "the same as --form short", func(string) error {
-		d.form = "short"
-		return nil
-	})
+	for _, form := range []string{"short", "json"} {
+		f.BoolFunc(form, "the same as --form "+form, func(string) error {
+			d.form = form
+			return nil
+		})
+	}
 	registerFamily(f, &d.family)
 	f.StringVar(&d.header, "type", "", "`TYPE` of messages that come without their header, such as RTM_NEWLINK, or its number")
 }
@@ -108,6 +110,8 @@ func (d *decoding) Trace(e wire.Event) {
 		case "short":
 			short := trace.Short(d.out, options)
 			d.tracer, d.end = short, short.Flush
+		case "json":
+			d.tracer = trace.JSON(d.out, options)
 		default:
 			d.tracer = trace.Text(d.out, options)
 		}

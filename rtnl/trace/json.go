@@ -40,8 +40,9 @@ func (j *jsonLines) Trace(e wire.Event) {
 	o.b = o.b[:0]
 	o.open('{')
 	o.string("kind", [...]string{"message", "step", "begin", "end"}[min(e.Kind, wire.KindEnd)])
-	o.string("time", e.Time.UTC().Format(time.RFC3339Nano))
-	o.raw("ms", strings.TrimLeft(string(appendMilliseconds(nil, e.Time.Sub(j.options.Start))), " "))
+	since := e.Time.Sub(j.options.Start)
+	o.string("time", j.options.Start.Add(since).UTC().Format(time.RFC3339Nano)) // by the clock that nobody sets, as in a Pcap
+	o.raw("ms", strings.TrimLeft(string(appendMilliseconds(nil, since)), " "))
 	o.string("namespace", e.Namespace)
 	switch {
 	case e.Kind == wire.KindBegin:

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
 	"testing"
 	"time"
@@ -66,3 +67,33 @@ func TestPcapThatCannotBeWritten(t *testing.T) {
 		t.Error("Close does not say that nothing was written")
 	}
 }
+
+// Whatever one message is, and its purpose, a file of it says the same.
+func FuzzPcap(f *testing.F) {
+	m := messages()
+	f.Add(encode(f, m[16], 5, &link{Name: "lo", Info: &info{"veth"}}, 1), "create lo", "host", true, int64(5))
+	f.Add(answered(f, 1, answer{Errno: -22, Msg: "no"}), "plumb\n\\n", "a\x00b", false, int64(-1))
+	f.Fuzz(func(t *testing.T, b []byte, purpose, namespace string, sent bool, latency int64) {
+		if len(b) < headerSize || binary.NativeEndian.Uint32(b) != uint32(len(b)) {
+			return
+		}
+		e := wire.Event{
+			Time: time.Unix(1, 0), Namespace: namespace, Purpose: purpose, Sent: sent, Message: b, Latency: time.Duration(latency),
+			Protocol: &wire.Protocol{Lookup: func(typ uint16) *wire.Info { return wire.Find(typ, m[16].Info()) }},
+		}
+		var file bytes.Buffer
+		NewPcap(&file, e.Time).Trace(e)
+		var got []wire.Event
+		replay(t, file.Bytes(), tracerFunc(func(e wire.Event) {
+			e.Message = bytes.Clone(e.Message)
+			got = append(got, e)
+		}))
+		if len(got) != 1 || got[0].Namespace != namespace || got[0].Purpose != purpose || got[0].Sent != sent || got[0].Latency != e.Latency || !bytes.Equal(got[0].Message, b) {
+			t.Errorf("got %+v, want %+v", got, e)
+		}
+	})
+}
+
+type tracerFunc func(e wire.Event)
+
+func (f tracerFunc) Trace(e wire.Event) { f(e) }

@@ -47,7 +47,7 @@ func (n *Note) Append(b []byte) []byte {
 	b = append(b, make([]byte, headerSize)...)
 	b = append(b, noteMark...)
 	line := func(key, value string) {
-		if value != "" && value != "0" {
+		if value != "" {
 			b = append(b, key+" "+strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(value)+"\n"...)
 		}
 	}
@@ -55,9 +55,13 @@ func (n *Note) Append(b []byte) []byte {
 	line("namespace", n.Namespace)
 	line("purpose", n.Purpose)
 	line("why", n.Why)
-	line("latency", strconv.FormatInt(int64(n.Latency), 10))
+	if n.Latency != 0 {
+		line("latency", strconv.FormatInt(int64(n.Latency), 10))
+	}
 	line("error", n.Error)
-	line("errno", strconv.Itoa(n.Errno))
+	if n.Errno != 0 {
+		line("errno", strconv.Itoa(n.Errno))
+	}
 	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
 	binary.NativeEndian.PutUint16(b[start+4:], typeNoop)
 	for (len(b)-start)%4 != 0 {
