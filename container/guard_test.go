@@ -88,7 +88,11 @@ func at(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 // addAddr gives a namespace a further address on lo.
 func (w *town) addAddr(h *clab.Host, addr string) {
 	w.t.Helper()
-	must(w.t, h.Rtnl().Do(rtnl.NewAddr(rtnl.AddrOf(1, netip.MustParsePrefix(addr), 0), "")))
+	prefix := netip.MustParsePrefix(addr)
+	must(w.t, h.Rtnl().Do(rtnl.NewAddr(rtnl.AddrOf(1, prefix, 0), "")))
+	if prefix.Addr().Is6() {
+		lab.AwaitLocal(w.t, h.NS(), prefix.Addr().String())
+	}
 }
 
 // A forged source reaches neither the host, nor a neighbour, nor the outside.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 )
@@ -23,7 +25,7 @@ import (
 //     later (addrconf_dad_work, net/ipv6/addrconf.c): what is sent to it before is not for this host, and who asks for
 //     its link-layer address asks again after a second.
 //
-// Of both rtnetlink tells when they are done.
+// Of both rtnetlink tells when they are done: by the link, and by the address's local route.
 
 // readyTime is how long the kernel's workers may take.
 const readyTime = 10 * time.Second
@@ -47,7 +49,7 @@ func (h *Host) watch() (*watch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.conn.Subscribe(rtnl.GroupLink, rtnl.GroupIPv6Addr); err != nil {
+	if err := w.conn.Subscribe(rtnl.GroupLink, rtnl.GroupIPv6Route); err != nil {
 		return nil, errors.Join(err, w.conn.Close())
 	}
 	return w, nil
@@ -68,8 +70,8 @@ func (w *watch) wait(ctx context.Context, index uint32, addrs ...netip.Addr) err
 		case e.Deleted:
 		case e.Link != nil && e.Link.Index == index && e.Link.OperState == operUp:
 			index = 0
-		case e.Addr != nil:
-			addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return a == e.Addr.Address || a == e.Addr.Local })
+		case e.Route != nil && e.Route.Type == unix.RTN_LOCAL:
+			addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return a == e.Route.Dst })
 		}
 		if index == 0 && len(addrs) == 0 {
 			return errReady
