@@ -24,7 +24,11 @@ func BenchmarkTraced(b *testing.B) {
 	file, err := os.Create(filepath.Join(b.TempDir(), "trace"))
 	must(b, err)
 	defer file.Close()
-	tracers := []wire.Tracer{nil, trace.Short(io.Discard, trace.Options{}), trace.Short(file, trace.Options{Hold: true}), trace.Text(io.Discard, trace.Options{})}
+	queue := trace.NewQueue(trace.Short(file, trace.Options{}), nil) // as cmd/plumb has it
+	defer queue.Close()
+	text := trace.NewQueue(trace.Text(file, trace.Options{}), nil)
+	defer text.Close()
+	tracers := []wire.Tracer{nil, trace.Short(io.Discard, trace.Options{}), queue, text}
 	names := []string{"off", "short", "short-to-file", "text"}
 	hosts := make([]*container.Host, len(tracers))
 	for i, t := range tracers {

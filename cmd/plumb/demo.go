@@ -46,7 +46,7 @@ func demoCommand() command {
 		if err != nil {
 			return err
 		}
-		d := demo{tracer: tracer, out: os.Stdout}
+		d := demo{tracer: tracer, flush: t.flush, out: os.Stdout}
 		return d.run(ctx)
 	}
 	return c
@@ -55,6 +55,7 @@ func demoCommand() command {
 // A demo is one run of plumb demo.
 type demo struct {
 	tracer wire.Tracer
+	flush  func() // of the tracer
 	out    io.Writer
 
 	lab        *lab.Lab
@@ -100,6 +101,7 @@ func (d *demo) step(heading, what string, do func() error) error {
 	}
 	err := do()
 	part.End(err)
+	d.flush() // so that what was traced stands before what is printed
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
@@ -175,6 +177,7 @@ func (d *demo) attachAndShow(ctx context.Context) error {
 	fmt.Fprintf(d.out, "\n%s", picture)
 	server := container.DNSConfig{Servers: []netip.Addr{netip.MustParseAddr(lab.NameServer4)}}
 	resolv, _ := container.ResolvConf(container.HostResolver{}, server)
+	d.flush()
 	part := wire.Begin(d.tracer, demoName, "start the command", "it looks around from inside")
 	err = d.process.Release(container.Files{
 		ResolvConf: resolv, Hosts: container.HostsFile(demoName, []netip.Addr{d.attachment.Addr.Addr()}, nil), Hostname: demoName + "\n",

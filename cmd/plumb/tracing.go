@@ -19,8 +19,9 @@ type tracing struct {
 	form  string    // of what goes to stderr: "text", "short" or "json"; "" for nothing
 	pcap  string    // file of packets; "" for none
 
-	tracers []wire.Tracer // that have been opened
 	opened  bool
+	queue   *trace.Queue  // before the tracers; nil where there are none
+	tracers []wire.Tracer // that have been opened
 	closers []func() error
 }
 
@@ -48,8 +49,14 @@ func (t *tracing) tracer() (wire.Tracer, error) {
 		if err := t.open(); err != nil {
 			return nil, err
 		}
+		if all := trace.Tee(t.tracers...); all != nil {
+			t.queue = trace.NewQueue(all, nil)
+		}
 	}
-	return trace.Tee(t.tracers...), nil
+	if t.queue == nil {
+		return nil, nil
+	}
+	return t.queue, nil
 }
 
 // open opens a tracer for each option.
@@ -64,12 +71,7 @@ func (t *tracing) open() error {
 		t.add(trace.JSON(stderr, options), stderr.result)
 	case "short":
 		options.Color = colour(os.Stderr)
-		options.Hold = !isTerminal(os.Stderr)
-		short := trace.Short(stderr, options)
-		t.add(short, func() error {
-			short.Flush()
-			return stderr.result()
-		})
+		t.add(trace.Short(stderr, options), stderr.result)
 	}
 	if t.pcap != "" {
 		return t.addFile("pcap", t.pcap, func(w io.Writer) fileTracer { return trace.NewPcap(w, t.start) })
@@ -108,8 +110,19 @@ func (t *tracing) addFile(name, path string, open func(io.Writer) fileTracer) er
 	return nil
 }
 
+// flush returns when all that was traced has been written.
+func (t *tracing) flush() {
+	if t.queue != nil {
+		t.queue.Flush()
+	}
+}
+
 // closeTrace ends what tracer has opened; a command defers it. What goes wrong is added to the command's own error.
 func (t *tracing) closeTrace(err *error) {
+	if t.queue != nil {
+		t.queue.Close()
+		t.queue = nil
+	}
 	for _, end := range t.closers {
 		failed := end()
 		exit := (*exitError)(nil)
@@ -121,7 +134,7 @@ func (t *tracing) closeTrace(err *error) {
 			*err = errors.Join(*err, failed)
 		}
 	}
-	t.closers, t.tracers = nil, nil
+	t.closers = nil
 }
 
 // openHost opens the host that this process is in, traced.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"plumb/rtnl/trace"
 	"plumb/rtnl/wire"
 )
 
@@ -32,13 +33,15 @@ func TestTracingFiles(t *testing.T) {
 	dir := t.TempDir()
 	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
 	broken := errors.New("it is broken")
-	tr := tracing{opened: true}
+	var tr tracing
+	tr.opened = true // by hand, here
 	for path, err := range map[string]error{one: nil, two: broken} {
 		add := tr.addFile("file", path, func(w io.Writer) fileTracer { return &purposes{w: w, err: err} })
 		if add != nil {
 			t.Fatal(add)
 		}
 	}
+	tr.queue = trace.NewQueue(trace.Tee(tr.tracers...), nil)
 	tracer, err := tr.tracer()
 	if err != nil {
 		t.Fatal(err)

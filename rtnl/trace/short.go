@@ -16,18 +16,16 @@ import (
 
 // Short is Text with one line for each message, and one for all the messages of a dump. It is made to cost little: bodies are
 // not taken apart, names are looked up once, and a line is put together in a buffer that is used again.
-func Short(w io.Writer, options Options) *ShortTracer {
-	return &ShortTracer{w: w, options: options, names: map[typeAndFlags]headNames{}}
+func Short(w io.Writer, options Options) wire.Tracer {
+	return &short{w: w, options: options, names: map[typeAndFlags]headNames{}}
 }
 
-// A ShortTracer is what Short returns.
-type ShortTracer struct {
+type short struct {
 	options Options
 
 	mu           sync.Mutex // guards what follows
 	w            io.Writer
 	b            []byte
-	timer        *time.Timer // that ends the holding
 	names        map[typeAndFlags]headNames
 	parts        parts
 	transactions transactions
@@ -54,7 +52,7 @@ type dump struct {
 }
 
 // Trace implements wire.Tracer.
-func (s *ShortTracer) Trace(e wire.Event) {
+func (s *short) Trace(e wire.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.options.Start.IsZero() {
@@ -64,44 +62,18 @@ func (s *ShortTracer) Trace(e wire.Event) {
 	if s.options.Commands != nil {
 		command = s.options.Commands.Command(e)
 	}
-	before := len(s.b)
+	s.b = s.b[:0]
 	s.write(&e)
-	if command != "" && len(s.b) > before {
+	if command != "" && len(s.b) > 0 {
 		s.b = s.b[:len(s.b)-1] // the end of the line
 		s.add("  $ ", clean(strings.ReplaceAll(command, "\n", "; ")), "\n")
 	}
-	const (
-		most    = 32 << 10 // bytes to hold
-		longest = 2 * time.Millisecond
-	)
-	switch {
-	case !s.options.Hold, len(s.parts.open) == 0, len(s.b) > most:
-		s.flush()
-	case s.timer == nil: // what hangs next is to be seen all the same
-		s.timer = time.AfterFunc(longest, s.Flush)
-	case before == 0:
-		s.timer.Reset(longest)
-	}
-}
-
-// Flush writes what was held.
-func (s *ShortTracer) Flush() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flush()
-}
-
-func (s *ShortTracer) flush() {
-	if s.timer != nil {
-		s.timer.Stop()
-	}
 	if len(s.b) > 0 {
 		_, _ = s.w.Write(s.b)
-		s.b = s.b[:0]
 	}
 }
 
-func (s *ShortTracer) write(e *wire.Event) {
+func (s *short) write(e *wire.Event) {
 	switch {
 	case e.Kind == wire.KindBegin || e.Kind == wire.KindEnd:
 		p := page{color: s.options.Color}
@@ -143,7 +115,7 @@ func header(b []byte) (h netlink.Header, ok bool) {
 	return h, h.Length >= headerSize && uint64(h.Length) <= uint64(len(b))
 }
 
-func (s *ShortTracer) message(e *wire.Event, v *wire.View) {
+func (s *short) message(e *wire.Event, v *wire.View) {
 	key := typeAndFlags{e.Protocol, v.Header.Type, v.Header.Flags}
 	known, ok := s.names[key]
 	if !ok {
@@ -179,7 +151,7 @@ func (s *ShortTracer) message(e *wire.Event, v *wire.View) {
 }
 
 // outcome is what an answer says.
-func (s *ShortTracer) outcome(e *wire.Event, v *wire.View) {
+func (s *short) outcome(e *wire.Event, v *wire.View) {
 	switch {
 	case e.Err != nil:
 		s.add(": ", s.paint(red, clean(why(e.Err))))
@@ -195,7 +167,7 @@ func (s *ShortTracer) outcome(e *wire.Event, v *wire.View) {
 }
 
 // collect notes that a dump was asked for, and what of its answer comes: what it takes in is shown at its end.
-func (s *ShortTracer) collect(e *wire.Event, v *wire.View) bool {
+func (s *short) collect(e *wire.Event, v *wire.View) bool {
 	switch {
 	case e.Sent:
 		s.forget(e)
@@ -220,7 +192,7 @@ func (s *ShortTracer) collect(e *wire.Event, v *wire.View) bool {
 func (d *dump) of(e *wire.Event) bool { return d.namespace == e.Namespace && d.protocol == e.Protocol }
 
 // collected tells what the dump has brought that ends here.
-func (s *ShortTracer) collected(e *wire.Event, v *wire.View) {
+func (s *short) collected(e *wire.Event, v *wire.View) {
 	for i := range s.dumps {
 		if d := &s.dumps[i]; d.of(e) && d.seq == v.Header.Sequence {
 			s.add(" of ")
@@ -236,7 +208,7 @@ func (s *ShortTracer) collected(e *wire.Event, v *wire.View) {
 }
 
 // forget ends the dump of a socket that sends something else.
-func (s *ShortTracer) forget(e *wire.Event) {
+func (s *short) forget(e *wire.Event) {
 	for i := range s.dumps {
 		if s.dumps[i].of(e) {
 			s.dumps = append(s.dumps[:i], s.dumps[i+1:]...)
@@ -246,7 +218,7 @@ func (s *ShortTracer) forget(e *wire.Event) {
 }
 
 // head begins a line.
-func (s *ShortTracer) head(e *wire.Event, at time.Time, p place, arrow string) {
+func (s *short) head(e *wire.Event, at time.Time, p place, arrow string) {
 	if s.options.Color {
 		s.add("\x1b[" + dim + "m")
 	}
@@ -258,7 +230,7 @@ func (s *ShortTracer) head(e *wire.Event, at time.Time, p place, arrow string) {
 	s.add(" ", p.head(), clean(e.Namespace), " ", arrow, " ")
 }
 
-func (s *ShortTracer) after(e *wire.Event) {
+func (s *short) after(e *wire.Event) {
 	switch {
 	case e.Latency <= 0:
 	case e.Latency < time.Millisecond: // the usual, without the price of a string
@@ -274,16 +246,16 @@ func (s *ShortTracer) after(e *wire.Event) {
 	}
 }
 
-func (s *ShortTracer) add(words ...string) {
+func (s *short) add(words ...string) {
 	for _, w := range words {
 		s.b = append(s.b, w...)
 	}
 }
 
-func (s *ShortTracer) number(n uint64) { s.b = strconv.AppendUint(s.b, n, 10) }
+func (s *short) number(n uint64) { s.b = strconv.AppendUint(s.b, n, 10) }
 
 // name writes what is emphasized.
-func (s *ShortTracer) name(name string) {
+func (s *short) name(name string) {
 	if s.options.Color {
 		s.add("\x1b["+bold+"m", name, "\x1b[0m")
 		return
@@ -291,7 +263,7 @@ func (s *ShortTracer) name(name string) {
 	s.add(name)
 }
 
-func (s *ShortTracer) paint(sgr, text string) string {
+func (s *short) paint(sgr, text string) string {
 	p := page{color: s.options.Color}
 	return p.paint(sgr, text)
 }

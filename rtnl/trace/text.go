@@ -14,10 +14,6 @@ type Options struct {
 	Start time.Time // what times count from; zero means the first event
 
 	Commands Commander // knows the command beside a message; nil for none
-
-	// Hold has Short write the lines within a part of the work together, when the outermost one ends and every two milliseconds.
-	// Whoever sets it calls Flush at the end.
-	Hold bool
 }
 
 // Text returns a tracer that writes each event to w as a tree, in one Write. It may be shared by any number of

@@ -38,7 +38,7 @@ func (m *memory) log(t testing.TB) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var text bytes.Buffer
-	tracer := wire.Tracer(trace.Short(&text, trace.Options{}))
+	tracer := trace.Short(&text, trace.Options{})
 	if testing.Verbose() {
 		tracer = trace.Text(&text, trace.Options{})
 	}
