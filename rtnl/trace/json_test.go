@@ -71,7 +71,7 @@ func TestJSON(t *testing.T) {
 			}
 		}
 	}
-	if refused != 3 || kinds["begin"] != 2 || kinds["end"] != 2 || kinds["step"] != 2 || kinds["message"] < 16 {
+	if refused != 5 || kinds["begin"] != 2 || kinds["end"] != 2 || kinds["step"] != 2 || kinds["message"] < 16 {
 		t.Errorf("%d refusals, %v", refused, kinds)
 	}
 }

@@ -52,10 +52,10 @@ func (p *page) refusal(e *wire.Event, v *wire.View) {
 		case "NLMSGERR_ATTR_POLICY": // what it would have taken
 			p.nodes(v.Nodes[i:i+1], 0)
 		case "NLMSGERR_ATTR_MISS_TYPE": // Missing has the names of both
-			n.Value += " (" + lastOf(e.Err.Missing) + ")"
+			n.Value += bracketed(lastOf(e.Err.Missing))
 			p.line(0, "", p.named(&n))
 		case "NLMSGERR_ATTR_MISS_NEST":
-			n.Value += " (" + outOf(e.Err.Missing) + ")"
+			n.Value += bracketed(outOf(e.Err.Missing))
 			p.line(0, "", p.named(&n))
 		}
 	}
@@ -65,6 +65,13 @@ func (p *page) refusal(e *wire.Event, v *wire.View) {
 	if sent, err := e.Protocol.View(e.Err.Sent); err == nil {
 		p.fault(&sent, e.Err)
 	}
+}
+
+func bracketed(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
 }
 
 // lastOf is the last name of a path, outOf what comes before it.

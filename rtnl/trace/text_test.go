@@ -92,6 +92,8 @@ type answer struct {
 	Msg         string
 	Offset      uint32
 	Policy      *maxLength
+	MissType    uint32
+	MissNest    uint32
 }
 
 type maxLength struct{ Type, Max uint32 }
@@ -109,13 +111,15 @@ var answerTable = wire.Table[*answer]{
 		wire.U32(1, "TYPE", func(m *maxLength) *uint32 { return &m.Type }),
 		wire.U32(7, "MAX_LENGTH", func(m *maxLength) *uint32 { return &m.Max }),
 	}),
+	wire.U32(5, "NLMSGERR_ATTR_MISS_TYPE", func(a *answer) *uint32 { return &a.MissType }),
+	wire.U32(6, "NLMSGERR_ATTR_MISS_NEST", func(a *answer) *uint32 { return &a.MissNest }),
 }
 
 // answered is an NLMSG_ERROR: NLM_F_CAPPED, and NLM_F_ACK_TLVS where there is something to say.
 func answered(t testing.TB, seq uint32, a answer) []byte {
 	t.Helper()
 	flags := netlink.Capped
-	if a.Msg != "" {
+	if a.Msg != "" || a.MissType != 0 || a.Offset != 0 {
 		flags |= netlink.AcknowledgeTLVs
 	}
 	a.Len, a.Seq = 16, seq
@@ -180,6 +184,8 @@ func play(t *testing.T, tracer wire.Tracer) {
 			encode(t, &wire.Message[struct{}]{Type: uint16(netlink.Done), Body: &wire.Table[*struct{}]{wire.Pad[*struct{}](4)}}, netlink.Multi, &struct{}{}, 5),
 		}, nil),
 		answered(t, 7, answer{Msg: "a warning"}),
+		answered(t, 9, answer{Errno: -int32(unix.EINVAL), Type: 16, MissType: 1, MissNest: 24}),
+		answered(t, 11, answer{Errno: -int32(unix.ENOENT), Type: 102, Offset: 20}),
 	}
 	protocol := &wire.Protocol{Name: "NETLINK_TEST", Lookup: func(typ uint16) *wire.Info { return m[typ].Info() }}
 	c, err := wire.Dial(wire.Config{Protocol: protocol, Namespace: "host", Tracer: tracer, Transport: &kernel{script: script}})
@@ -208,6 +214,14 @@ func play(t *testing.T, tracer wire.Tracer) {
 		m[102].New(netlink.Acknowledge|0x100, &link{Index: 3}, "delete the table"),
 		m[101].New(0, &link{}, "")); err != nil {
 		t.Fatal(err)
+	}
+	if err := c.Do(m[16].New(netlink.Acknowledge, &link{Info: &info{}}, "create a link of no kind")); err == nil {
+		t.Fatal("it was made")
+	}
+	if err := c.Do(m[100].New(0, &link{}, "another transaction"),
+		m[102].New(netlink.Acknowledge, &link{Index: 3}, "delete the table again"),
+		m[101].New(0, &link{}, "")); err == nil {
+		t.Fatal("it was done")
 	}
 	tracer.Trace(wire.Event{Namespace: "host", Message: []byte{1, 2, 3}, Protocol: protocol})
 }
