@@ -170,9 +170,9 @@ func (s *short) outcome(e *wire.Event, v *wire.View) {
 func (s *short) collect(e *wire.Event, v *wire.View) bool {
 	switch {
 	case e.Sent:
-		s.forget(e)
 		if v.Header.Flags&netlink.Dump == netlink.Dump && strings.Contains(v.Name, "GET") {
-			s.dumps = append(s.dumps, dump{namespace: e.Namespace, protocol: e.Protocol, seq: v.Header.Sequence})
+			const most = 16 // that have not ended: an answer may have been lost
+			s.dumps = append(s.dumps[max(0, len(s.dumps)-most+1):], dump{namespace: e.Namespace, protocol: e.Protocol, seq: v.Header.Sequence})
 		}
 		return false
 	case v.Header.Flags&netlink.Multi == 0 || v.Header.Type == netlink.Done:
@@ -202,15 +202,6 @@ func (s *short) collected(e *wire.Event, v *wire.View) {
 				s.number(uint64(d.bytes))
 				s.add(" bytes")
 			}
-			return
-		}
-	}
-}
-
-// forget ends the dump of a socket that sends something else.
-func (s *short) forget(e *wire.Event) {
-	for i := range s.dumps {
-		if s.dumps[i].of(e) {
 			s.dumps = append(s.dumps[:i], s.dumps[i+1:]...)
 			return
 		}

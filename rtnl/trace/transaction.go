@@ -60,6 +60,8 @@ func (ts *transactions) place(e *wire.Event, v *wire.View) (place, *transaction)
 		return first, t
 	case t == nil:
 		return outside, nil
+	case e.Sent && t.sent && e.Time.Equal(t.began): // in the same send, after the batch
+		return outside, nil
 	case e.Sent && t.sent: // something else: there are no answers to come
 		ts.open = append(ts.open[:i], ts.open[i+1:]...)
 		return outside, nil
