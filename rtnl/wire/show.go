@@ -15,6 +15,7 @@ type Node struct {
 	Offset   int    // of the first byte, in the message's body
 	Header   int    // bytes of struct nlattr at Offset: 4, or 0 for a field of a fixed struct
 	Length   int    // bytes from Offset on, header included, padding not
+	Form     Form   // of the value's bytes
 	Children []Node
 }
 
@@ -40,7 +41,7 @@ func (rs *rows) show(b []byte, offset int) []Node {
 			return append(nodes, malformed(b[n:], offset+n)...)
 		}
 		value := r.codec.show(Attr{Data: b[n : n+r.size]})
-		nodes = append(nodes, Node{Name: r.name, Value: value, Offset: offset + n, Length: r.size})
+		nodes = append(nodes, Node{Name: r.name, Value: value, Offset: offset + n, Length: r.size, Form: r.form()})
 		n += r.size
 	}
 	if rs.isStruct() {
@@ -72,7 +73,7 @@ func (rs rows) showAttr(v unsafe.Pointer, a Attr, at int) Node {
 	case in != nil:
 		node.Children = in.show(a.Data, at+attrHeader)
 	case r != nil:
-		node.Value = r.codec.show(a)
+		node.Value, node.Form = r.codec.show(a), r.form()
 	default:
 		node.Value = hex(a.Data)
 	}

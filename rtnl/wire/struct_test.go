@@ -20,8 +20,8 @@ func TestStructIsLonger(t *testing.T) {
 		t.Errorf("decoded %+v, %v", got, err)
 	}
 	want := []Node{
-		{Name: "a", Value: "1", Length: 1},
-		{Name: "b", Value: "2", Offset: 1, Length: 1},
+		{Name: "a", Value: "1", Length: 1, Form: Number},
+		{Name: "b", Value: "2", Offset: 1, Length: 1, Form: Number},
 		{Name: "rest", Value: "0x00000000", Offset: 2, Length: 4},
 	}
 	if diff := cmp.Diff(want, table.Show(b)); diff != "" {

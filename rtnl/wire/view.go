@@ -74,7 +74,7 @@ func (p *Protocol) viewAnswer(h netlink.Header, body []byte) []Node {
 	}
 	var nodes []Node
 	if len(body) >= 4 {
-		nodes = append(nodes, Node{Name: "error", Value: errorValue(body), Length: 4})
+		nodes = append(nodes, Node{Name: "error", Value: errorValue(body), Length: 4, Form: Number})
 	}
 	if parts.request != nil {
 		nodes = append(nodes, p.viewRequest(parts.request))
@@ -102,11 +102,11 @@ func (p *Protocol) viewRequest(b []byte) Node {
 	flags := flagNames(info.Name, netlink.HeaderFlags(native.Uint16(b[6:])))
 	number := func(i int) string { return strconv.FormatUint(uint64(native.Uint32(b[i:])), 10) }
 	request := Node{Name: "msg", Offset: at, Length: len(b), Children: []Node{
-		{Name: "nlmsg_len", Value: number(0), Offset: at, Length: 4},
-		{Name: "nlmsg_type", Value: info.Name, Offset: at + 4, Length: 2},
-		{Name: "nlmsg_flags", Value: flags, Offset: at + 6, Length: 2},
-		{Name: "nlmsg_seq", Value: number(8), Offset: at + 8, Length: 4},
-		{Name: "nlmsg_pid", Value: number(12), Offset: at + 12, Length: 4},
+		{Name: "nlmsg_len", Value: number(0), Offset: at, Length: 4, Form: Number},
+		{Name: "nlmsg_type", Value: info.Name, Offset: at + 4, Length: 2, Form: Number},
+		{Name: "nlmsg_flags", Value: flags, Offset: at + 6, Length: 2, Form: Number},
+		{Name: "nlmsg_seq", Value: number(8), Offset: at + 8, Length: 4, Form: Number},
+		{Name: "nlmsg_pid", Value: number(12), Offset: at + 12, Length: 4, Form: Number},
 	}}
 	if body := b[headerSize:]; len(body) > 0 {
 		request.Children = append(request.Children,
