@@ -21,7 +21,7 @@ import (
 
 func demoCommand() command {
 	c := command{
-		name: "demo", args: "[--trace]",
+		name: "demo", args: "[options]",
 		summary: "show it all in a sealed lab: a host, an internet, a container that reaches both; touches nothing else",
 	}
 	c.run = func(args []string) (err error) {

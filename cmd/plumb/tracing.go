@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"plumb/container"
 	"plumb/rtnl/trace"
+	"plumb/rtnl/trace/page"
 	"plumb/rtnl/wire"
 )
 
@@ -18,6 +20,7 @@ type tracing struct {
 	start time.Time // of the command
 	form  string    // of what goes to stderr: "text", "short" or "json"; "" for nothing
 	pcap  string    // file of packets; "" for none
+	html  string    // the file that a page is written to, or ""
 
 	opened  bool
 	queue   *trace.Queue  // before the tracers; nil where there are none
@@ -40,6 +43,7 @@ func (t *tracing) registerTrace(f *flags) {
 		return nil
 	})
 	f.StringVar(&t.pcap, "pcap", "", "write every netlink message to `FILE`, a pcap, for Wireshark and for plumb trace decode")
+	f.StringVar(&t.html, "html", "", "write `FILE`, a page that shows every message: when, what it builds, and each of its bytes")
 }
 
 // tracer opens what was asked for, once, and returns it; nil where that is nothing. Whoever calls it calls closeTrace, too.
@@ -74,9 +78,19 @@ func (t *tracing) open() error {
 		t.add(trace.Short(stderr, options), stderr.result)
 	}
 	if t.pcap != "" {
-		return t.addFile("pcap", t.pcap, func(w io.Writer) fileTracer { return trace.NewPcap(w, t.start) })
+		if err := t.addFile("pcap", t.pcap, func(w io.Writer) fileTracer { return trace.NewPcap(w, t.start) }); err != nil {
+			return err
+		}
+	}
+	if t.html != "" {
+		return t.addFile("html", t.html, t.newPage)
 	}
 	return nil
+}
+
+// newPage is the page of --html.
+func (t *tracing) newPage(w io.Writer) fileTracer {
+	return page.New(w, page.Options{Title: "plumb " + strings.Join(os.Args[1:], " "), Start: t.start, Commands: t.commander()})
 }
 
 // commander knows the commands that do what a message does. Each tracer has one of its own, for it learns from what it sees.

@@ -69,7 +69,7 @@ func (e *encoder) end() {
 func data(o Options, events []wire.Event) []byte {
 	e := &encoder{handlers: readHandlers(), index: map[string]int{}}
 	e.text("")
-	began, to := start(events), answered(events)
+	began, to := o.start(events), answered(events)
 	e.add(`{"title":`, quote(o.Title), `,"start":`, quote(began.Format(microseconds)), `,"big":`, strconv.Itoa(bigEndian()), `,"headers":[`)
 	for words := range table(headersText) {
 		e.add(list(words), ",")

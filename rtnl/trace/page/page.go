@@ -6,15 +6,17 @@ import (
 	"sync"
 	"time"
 
+	"plumb/rtnl/trace"
 	"plumb/rtnl/wire"
 )
 
 // Options say what a page has besides the messages.
 type Options struct {
-	Title string // such as the command line; "" is "plumb"
+	Title string    // such as the command line; "" is "plumb"
+	Start time.Time // what times count from; zero means the first event
 	// Commands finds the command that stands for a message, and "" where there is none. It is given every event, in
 	// order. It may be nil.
-	Commands interface{ Command(e wire.Event) string }
+	Commands trace.Commander
 }
 
 // A Page is a tracer that keeps what it sees, and writes it as a page when it is closed. It may be shared by any number of
@@ -60,8 +62,11 @@ func (p *Page) Close() error {
 }
 
 // start is the time that a page counts from.
-func start(events []wire.Event) time.Time {
-	var first time.Time
+func (o *Options) start(events []wire.Event) time.Time {
+	first := o.Start
+	if !first.IsZero() {
+		return first
+	}
 	for i, e := range events {
 		begun := e.Time
 		if howOf(e) == step {
