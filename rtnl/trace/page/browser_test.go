@@ -97,6 +97,10 @@ func testHostile(t *testing.T, b *browser, file string, events []wire.Event) {
 		select(r, i);
 		if (/onerror|<b>/.test(r.main.purpose + spansOf(r.parts[i]).map(s => s.value).join())) for (const s of look.message.spans) light(s);
 	}`, nil)
+	p.eval("select(rows.find(r => r.main.name === 'RTM_NEWLINK' && r.main.command))", nil)
+	if got := p.text("document.querySelector('.command code').textContent"); got != "ip link set dev lo alias '"+hostile+"'" {
+		t.Errorf("the command is %q", got)
+	}
 	p.eval("search('onerror')", nil)
 	if got := p.text("rows.filter(r => !r.el.hidden).length"); got != "3" {
 		t.Errorf("%s rows have the hostile text, want 3", got)

@@ -1,7 +1,7 @@
 package page
 
 import (
-	"embed"
+	_ "embed" // the page's own parts
 	"encoding/binary"
 	"html"
 	"strings"
@@ -9,33 +9,38 @@ import (
 	"plumb/rtnl/wire"
 )
 
-// The page's own parts. page.html has the hashes of the style and the script in its Content-Security-Policy; a test says
-// when they are not those.
-//
-//go:embed web
-var web embed.FS
+// The page's own parts. pageHTML has the hashes of the style and the script in its Content-Security-Policy; a test says
+// when they are not those. (They are single strings, for an embed.FS makes the program 8 KB larger.)
+var (
+	//go:embed web/page.html
+	pageHTML string
+	//go:embed web/page.css
+	pageCSS string
 
-// scripts are the page's scripts, in the order in which they need each other.
-var scripts = [...]string{"model.js", "scale.js", "network.js", "bytes.js", "detail.js", "page.js"}
+	//go:embed web/model.js
+	modelJS string
+	//go:embed web/scale.js
+	scaleJS string
+	//go:embed web/network.js
+	networkJS string
+	//go:embed web/bytes.js
+	bytesJS string
+	//go:embed web/detail.js
+	detailJS string
+	//go:embed web/page.js
+	pageJS string
+)
 
 // document is the whole page.
 func document(o Options, events []wire.Event) string {
 	return strings.NewReplacer(
 		"{{title}}", html.EscapeString(o.Title), "{{style}}", style(), "{{script}}", script(), "{{data}}", string(data(o, events)),
-	).Replace(bare(part("page.html")))
-}
-
-func part(name string) string {
-	b, err := web.ReadFile("web/" + name)
-	if err != nil {
-		panic(err) // it is in the binary, or the binary was not built
-	}
-	return string(b)
+	).Replace(bare(pageHTML))
 }
 
 // What stands between the tags is what the hashes are of.
 func style() string {
-	return "\n" + strings.NewReplacer(": ", ":", "; ", ";", ", ", ",", " {", "{", "{ ", "{", " }", "}").Replace(bare(part("page.css")))
+	return "\n" + strings.NewReplacer(": ", ":", "; ", ";", ", ", ",", " {", "{", "{ ", "{", " }", "}").Replace(bare(pageCSS))
 }
 
 // bare is a part without its indentation and the comments that have lines of their own: a reader of the page has no use for them.
@@ -49,13 +54,9 @@ func bare(text string) string {
 	return b.String()
 }
 
+// script is all scripts, in the order in which they need each other.
 func script() string {
-	var all strings.Builder
-	all.WriteString("\n'use strict';\n")
-	for _, name := range scripts {
-		all.WriteString(bare(part(name)))
-	}
-	return all.String()
+	return "\n'use strict';\n" + bare(modelJS) + bare(scaleJS) + bare(networkJS) + bare(bytesJS) + bare(detailJS) + bare(pageJS)
 }
 
 func sequence(message []byte) uint32 { return binary.NativeEndian.Uint32(message[8:]) }

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the hashes in web/page.html anew"
 // The page's Content-Security-Policy names the style and the script that are in it, and lets nothing else run.
 func TestHashes(t *testing.T) {
 	t.Parallel()
-	html := part("page.html")
+	html := pageHTML
 	want := html
 	for directive, content := range map[string]string{"style-src": style(), "script-src": script()} {
 		sum := sha256.Sum256([]byte(content))
@@ -41,7 +41,7 @@ func TestHashes(t *testing.T) {
 func TestPartsAreSmall(t *testing.T) {
 	t.Parallel()
 	const most = 60 << 10 // bytes
-	if n := len(bare(part("page.html"))) + len(style()) + len(script()); n > most {
+	if n := len(bare(pageHTML)) + len(style()) + len(script()); n > most {
 		t.Errorf("the page's own parts have %d bytes, want at most %d", n, most)
 	}
 }
@@ -50,7 +50,7 @@ func TestPartsAreSmall(t *testing.T) {
 func TestContrast(t *testing.T) {
 	t.Parallel()
 	colors := map[string][2]string{}
-	for _, m := range regexp.MustCompile(`--([a-z0-9-]+): light-dark\(#([0-9a-f]{6}), #([0-9a-f]{6})\)`).FindAllStringSubmatch(part("page.css"), -1) {
+	for _, m := range regexp.MustCompile(`--([a-z0-9-]+): light-dark\(#([0-9a-f]{6}), #([0-9a-f]{6})\)`).FindAllStringSubmatch(pageCSS, -1) {
 		colors[m[1]] = [2]string{m[2], m[3]}
 	}
 	pairs := map[string][]string{ // text, and what it stands on
