@@ -69,7 +69,7 @@ function refusal(row) {
 function command(row, e) {
 	const text = e.command || row.main.command;
 	if (!text) return '';
-	const copy = h('button', {type: 'button', 'aria-label': 'Copy the command', onclick: () => {
+	const copy = h('button', {type: 'button', onclick: () => {
 		getSelection().selectAllChildren(copy.previousSibling);
 		navigator.clipboard?.writeText(text).then(() => { copy.textContent = 'copied'; });
 	}}, 'copy');

@@ -1,11 +1,13 @@
 // The network as the messages make it: what the kernel was asked for and did not refuse, and what it told. Nothing here
 // knows plumb: it is read off the messages alone.
 
-// worlds are the namespaces after a row: {namespace: {links: {index: {...}}, routes: {...}, tables: {...}}}.
+// worldsAfter are the namespaces after a row: {namespace: {links: {index: {...}}, routes: {...}, tables: {...}}}. They are kept
+// for the next row.
+let w, reached = Infinity;
 function worldsAfter(index) {
-	const w = {};
-	for (let i = 0; i <= index; i++) {
-		const r = rows[i];
+	if (index < reached) [w, reached] = [{}, -1];
+	while (reached < index) {
+		const r = rows[++reached];
 		if (!r.message) continue;
 		for (const e of r.parts) if (e.how === RECEIVED || !r.refusal && !undone(r)) apply(w, e);
 	}
@@ -133,7 +135,7 @@ function itemsOf(w) {
 		add('n ' + ns, ns, 'ns', ns);
 		for (const l of Object.values(world.links).sort((a, b) => a.index - b.index)) {
 			const id = ns + '/' + l.index, name = l.name || '#' + l.index;
-			add('l ' + id, ns, id, name, {link: l, state: (l.up ? 'up' : 'down') + name + (l.master || '')});
+			add('l ' + id, ns, id, name, {link: {...l}, state: (l.up ? 'up' : 'down') + name + (l.master || '')});
 			for (const a of Object.keys(l.addresses)) add(`a ${id} ${a}`, ns, id, a, {address: true});
 		}
 		for (const [k, r] of Object.entries(world.routes)) {

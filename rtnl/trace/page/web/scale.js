@@ -79,7 +79,7 @@ function drawChart() {
 		const x1 = x(Math.max(0, a)), x2 = x(Math.min(1, b)), y = axisHeight + lanes.indexOf(r.lane) * laneHeight;
 		clip.append(h('svg:rect', {
 			class: 'bar ' + r.family + (r.refusal || r.failed ? ' refused' : '') + (r === selected ? ' selected' : '') + (matches(r) ? '' : ' dim'),
-			x: x1.toFixed(1), y: y + 4, width: Math.max(2, x2 - x1).toFixed(1), height: laneHeight - 8, rx: 1.5, 'data-row': r.index,
+			x: x1.toFixed(1), y: y + 4, width: Math.max(2, x2 - x1).toFixed(1), height: laneHeight - 8, 'data-row': r.index,
 		}, h('svg:title', {}, `${r.main.purpose || r.main.name}, ${duration(r.latency)}`)));
 	}
 	parts.push(clip);
