@@ -132,20 +132,21 @@ func (r *Request) refusal(sent []byte, index int, errno unix.Errno, ack *extende
 		return e
 	}
 	e.Message = ack.Msg
-	if r.body == nil {
+	l := r.layout()
+	if l == nil {
 		return e
 	}
 	body := sent[headerSize:]
 	if off := int64(ack.Offset); off >= headerSize && off < int64(len(sent)) {
 		e.Offset = int(off)
-		e.Path = r.body.pathAt(body, e.Offset-headerSize)
+		e.Path = pathAt(l, body, e.Offset-headerSize)
 	}
 	if ack.MissType != 0 {
 		nest := -1 // the body itself
 		if ack.MissNest != nil && *ack.MissNest >= headerSize && int64(*ack.MissNest) < int64(len(sent)) {
 			nest = int(*ack.MissNest) - headerSize
 		}
-		e.Missing = joinPath(r.body.missing(body, nest, uint16(ack.MissType)))
+		e.Missing = joinPath(l.missing(body, nest, uint16(ack.MissType), nil))
 	}
 	return e
 }

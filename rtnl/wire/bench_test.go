@@ -57,7 +57,7 @@ var benchLinkTable = Join(benchLinkFields, Table[*benchLink]{
 	Nest(18, "IFLA_LINKINFO", func(l *benchLink) **benchInfo { return &l.Info }, &benchInfoTable),
 })
 
-var newBenchLink = &Message[benchLink]{16, "RTM_NEWLINK", &benchLinkTable}
+var newBenchLink = &Message[benchLink]{Type: 16, Name: "RTM_NEWLINK", Body: &benchLinkTable}
 
 func benchPair() *benchLink {
 	fd := uint32(7)

@@ -79,7 +79,7 @@ func FuzzPathAt(f *testing.F) {
 		if (offset < 0 || offset >= len(b)) && path != "" {
 			t.Errorf("%s is at %d, outside of %d bytes", path, offset, len(b))
 		}
-		if names := of(&thingTable).missing(b, offset, uint16(typ)); len(names) == 0 || names[len(names)-1] == "" {
+		if names := of(&thingTable).missing(b, offset, uint16(typ), nil); len(names) == 0 || names[len(names)-1] == "" {
 			t.Errorf("the missing attribute has no name: %q", names)
 		}
 	})

@@ -47,8 +47,8 @@ var linkProtocol = &Protocol{Name: "NETLINK_ROUTE", Family: unix.NETLINK_ROUTE, 
 }}
 
 var (
-	delBenchLink = &Message[benchLink]{unix.RTM_DELLINK, "RTM_DELLINK", &benchLinkTable}
-	getBenchLink = &Message[benchLink]{unix.RTM_GETLINK, "RTM_GETLINK", &benchLinkTable}
+	delBenchLink = &Message[benchLink]{Type: unix.RTM_DELLINK, Name: "RTM_DELLINK", Body: &benchLinkTable}
+	getBenchLink = &Message[benchLink]{Type: unix.RTM_GETLINK, Name: "RTM_GETLINK", Body: &benchLinkTable}
 )
 
 func dialKernel(t testing.TB) *Conn {

@@ -12,6 +12,8 @@ type Message[T any] struct {
 	Type uint16
 	Name string
 	Body *Table[*T]
+
+	words Group // of none: it has a Body
 }
 
 // A Request is one message to be sent: a type, flags and a body. Message.New makes it.
@@ -43,7 +45,20 @@ func Into[T any](r Request, m *Message[T], v *T) Request {
 type Info struct {
 	Type uint16
 	Name string
-	body *rows // nil where it is not known
+	body *rows // nil where there is no table
+
+	words Group // of a dictionary, for the body of one that has no table
+}
+
+// layout is what describes the body; nil where nothing does.
+func (i *Info) layout() layout {
+	if i.body != nil {
+		return i.body
+	}
+	if g := i.words.get(); g != nil {
+		return g
+	}
+	return nil
 }
 
 // Info returns what a trace needs to know of m. It is m itself, whose fields are these, whatever T is.

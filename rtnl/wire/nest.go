@@ -44,6 +44,7 @@ func (n *nest) get(v unsafe.Pointer, a Attr) error {
 
 func (n *nest) show(Attr) string            { return "" } // its fields and attributes say it
 func (n *nest) inner(unsafe.Pointer) layout { return n.table }
+func (n *nest) shapeless() bool             { return false }
 
 // List is an attribute that holds a list: in it, one attribute of type elem for each element. An empty list is not sent.
 func List[P, N any](typ uint16, name string, elem uint16, elemName string, f func(P) *[]N, t *Table[*N]) Row[P] {
@@ -96,6 +97,7 @@ func (l *listOf) get(v unsafe.Pointer, a Attr) error {
 
 func (l *listOf) show(Attr) string            { return "" } // its elements say it
 func (l *listOf) inner(unsafe.Pointer) layout { return elements{l.elemName, l.table} }
+func (l *listOf) shapeless() bool             { return false }
 
 // NestBy is an attribute whose table depends on a name that another attribute holds: IFLA_INFO_DATA by IFLA_INFO_KIND,
 // NFTA_EXPR_DATA by NFTA_EXPR_NAME. data holds a pointer to the kind's struct, a Raw where kinds has no such
@@ -145,6 +147,7 @@ func (n *nestBy) get(v unsafe.Pointer, a Attr) error {
 }
 
 func (n *nestBy) show(a Attr) string { return hex(a.Data) }
+func (n *nestBy) shapeless() bool    { return true }
 
 func (n *nestBy) inner(v unsafe.Pointer) layout {
 	if k := n.kinds.find(n.key(v)); k != nil {

@@ -6,12 +6,12 @@ import "strings"
 // "LINKINFO/INFO_DATA/VETH_INFO_PEER/IFNAME". It is "" where nothing is known to be there.
 //
 // The prefix that the outermost attribute's name has, such as IFLA_, is left out of all the names.
-func PathAt[P any](t *Table[P], b []byte, offset int) string { return of(t).pathAt(b, offset) }
+func PathAt[P any](t *Table[P], b []byte, offset int) string { return pathAt(of(t), b, offset) }
 
-func (rs *rows) pathAt(b []byte, offset int) string {
+func pathAt(l layout, b []byte, offset int) string {
 	var path []string
 	field := false
-	for nodes := rs.show(b, 0); ; {
+	for nodes := l.show(b, 0, nil); ; {
 		node := covering(nodes, offset)
 		if node == nil {
 			break
@@ -52,11 +52,12 @@ func joinPath(names []string) string {
 	return strings.Join(short, "/")
 }
 
-func (rs *rows) missing(b []byte, nest int, typ uint16) []string {
+func (rs *rows) missing(b []byte, nest int, typ uint16, up *scope) []string {
 	if nest < 0 {
 		return []string{rs.find(typ).attrName(typ)}
 	}
 	v := rs.decodeKeys(b)
+	here := &scope{in: rs, b: b, up: up}
 	start := 0
 	for i := range *rs {
 		start += (*rs)[i].size
@@ -70,21 +71,24 @@ func (rs *rows) missing(b []byte, nest int, typ uint16) []string {
 		r := rs.find(a.Type)
 		name := r.attrName(a.Type)
 		in := r.innerOf(v)
+		if g := rs.more(); in == nil && g != nil && r.role != plain {
+			in = here.innerOf(g, a.Type)
+		}
 		if in == nil {
 			return []string{name, unnamed(typ)}
 		}
-		return append([]string{name}, in.missing(a.Data, nest-at-attrHeader, typ)...)
+		return append([]string{name}, in.missing(a.Data, nest-at-attrHeader, typ, here)...)
 	}
 	return []string{unnamed(typ)}
 }
 
-func (l elements) missing(b []byte, nest int, typ uint16) []string {
+func (l elements) missing(b []byte, nest int, typ uint16, up *scope) []string {
 	if nest < 0 {
 		return []string{l.name}
 	}
 	for a := range attrs(b) {
 		if nest >= a.offset && !a.bad && nest < a.offset+attrHeader+len(a.Data) {
-			return append([]string{l.name}, l.table.missing(a.Data, nest-a.offset-attrHeader, typ)...)
+			return append([]string{l.name}, l.table.missing(a.Data, nest-a.offset-attrHeader, typ, up)...)
 		}
 	}
 	return []string{unnamed(typ)}

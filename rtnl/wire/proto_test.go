@@ -55,8 +55,8 @@ func sample() *thing {
 
 // The message types of the small protocol.
 var (
-	newThing = &Message[thing]{0x20, "TEST_NEWTHING", &thingTable}
-	getThing = &Message[thing]{0x22, "TEST_GETTHING", &thingTable}
+	newThing = &Message[thing]{Type: 0x20, Name: "TEST_NEWTHING", Body: &thingTable}
+	getThing = &Message[thing]{Type: 0x22, Name: "TEST_GETTHING", Body: &thingTable}
 )
 
 var testProtocol = &Protocol{Name: "NETLINK_TEST", Lookup: func(typ uint16) *Info {

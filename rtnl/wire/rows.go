@@ -271,6 +271,8 @@ func (p *blob) show(a Attr) string {
 	return hex(a.Data)
 }
 
+func (p *blob) shapeless() bool { return p.typ == reflect.TypeFor[[]byte]() }
+
 // IP is an IPv4 or IPv6 address, 4 or 16 bytes. The zero Addr is not sent; a decoded 4-in-6 address stays one.
 func IP[P any](typ uint16, name string, f func(P) *netip.Addr) Row[P] {
 	return Row[P]{ipRow(typ, name, at(f))}

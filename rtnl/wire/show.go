@@ -22,14 +22,17 @@ type Node struct {
 // A layout describes bytes that hold fields or attributes: a message's body, or the payload of a nested attribute.
 type layout interface {
 	// show shows bytes that begin at offset. Whatever they are, they are shown: what cannot be read as hexadecimal.
-	show(b []byte, offset int) []Node
+	show(b []byte, offset int, up *scope) []Node
 	// missing names an attribute that is not in b, and those that it would be in: nest is where the innermost of
 	// them begins in b, and negative where b itself should hold it.
-	missing(b []byte, nest int, typ uint16) []string
+	missing(b []byte, nest int, typ uint16, up *scope) []string
+	// value is what a field or attribute of b holds that can be a key: a string, or a number in decimal.
+	value(b []byte, name string) (string, bool)
 }
 
-func (rs *rows) show(b []byte, offset int) []Node {
+func (rs *rows) show(b []byte, offset int, up *scope) []Node {
 	v := rs.decodeKeys(b)
+	here := &scope{in: rs, b: b, up: up}
 	var nodes []Node
 	n := 0
 	for i := range *rs {
@@ -61,23 +64,37 @@ func (rs *rows) show(b []byte, offset int) []Node {
 		if a.bad {
 			return append(nodes, malformed(b[n+a.offset:], at)...)
 		}
-		nodes = append(nodes, rs.showAttr(v, a.Attr, at))
+		nodes = append(nodes, rs.showAttr(v, here, a.Attr, at))
 	}
 	return nodes
 }
 
-func (rs rows) showAttr(v unsafe.Pointer, a Attr, at int) Node {
+func (rs rows) showAttr(v unsafe.Pointer, here *scope, a Attr, at int) Node {
 	r := rs.find(a.Type)
+	in := r.innerOf(v)
+	if g := rs.more(); g != nil && in == nil && (r.role != plain || r.codec.shapeless()) && g.find(a.Type) != nil {
+		return g.showAttr(here, a, at)
+	}
 	node := Node{Name: r.attrName(a.Type), Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data)}
-	switch in := r.innerOf(v); {
+	switch {
 	case in != nil:
-		node.Children = in.show(a.Data, at+attrHeader)
+		node.Children = in.show(a.Data, at+attrHeader, here)
 	case r != nil:
 		node.Value, node.Form = r.codec.show(a), r.form()
 	default:
 		node.Value = hex(a.Data)
 	}
 	return node
+}
+
+// more is the group of a dictionary that names what no row does; nil where there is none.
+func (rs rows) more() *group {
+	for i := len(rs) - 1; i >= 0; i-- {
+		if rs[i].role == unknown {
+			return rs[i].codec.(*others).more.get()
+		}
+	}
+	return nil
 }
 
 // decodeKeys decodes what says the meaning of late rows, for innerOf; nil where there are none. Unlike decode it goes on
@@ -116,10 +133,11 @@ func (r *row) attrName(typ uint16) string {
 	if r.role != unknown {
 		return r.name
 	}
-	if k := r.codec.(*others).find(typ); k != nil {
+	o := r.codec.(*others)
+	if k := o.find(typ); k != nil {
 		return k.Name
 	}
-	return unnamed(typ)
+	return o.more.get().attrName(typ)
 }
 
 func unnamed(typ uint16) string { return "attribute " + strconv.Itoa(int(typ)) }
@@ -138,7 +156,7 @@ type elements struct {
 	table layout
 }
 
-func (l elements) show(b []byte, offset int) []Node {
+func (l elements) show(b []byte, offset int, up *scope) []Node {
 	var nodes []Node
 	for a := range attrs(b) {
 		at := offset + a.offset
@@ -147,7 +165,7 @@ func (l elements) show(b []byte, offset int) []Node {
 		}
 		nodes = append(nodes, Node{
 			Name: l.name, Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data),
-			Children: l.table.show(a.Data, at+attrHeader),
+			Children: l.table.show(a.Data, at+attrHeader, up),
 		})
 	}
 	return nodes

@@ -42,6 +42,7 @@ type codec interface {
 	get(v unsafe.Pointer, a Attr) error
 	show(a Attr) string            // the value, readable
 	inner(v unsafe.Pointer) layout // nil, or what describes a payload that holds fields or attributes again
+	shapeless() bool               // bytes, of which the row says no more: a dictionary may know better
 }
 
 // A getter returns the address of the row's field in a struct, given the struct's.
@@ -62,6 +63,7 @@ func address[P any](v P) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Point
 type flat struct{}
 
 func (flat) inner(unsafe.Pointer) layout { return nil }
+func (flat) shapeless() bool             { return false }
 
 type role uint8
 
@@ -108,7 +110,7 @@ func (t *Table[P]) Decode(b []byte, v P) error { return of(t).decode(b, address(
 
 // Show returns the fields and attributes of b. Whatever the bytes are, they are shown: what cannot be read is shown as
 // hexadecimal.
-func (t *Table[P]) Show(b []byte) []Node { return of(t).show(b, 0) }
+func (t *Table[P]) Show(b []byte) []Node { return of(t).show(b, 0, nil) }
 
 func (rs rows) encode(e *Encoder, v unsafe.Pointer) {
 	for i := range rs {

@@ -57,10 +57,10 @@ func (p *Protocol) head(b []byte) (v View, info *Info, body []byte, err error) {
 
 // show is what a body says, or its bytes where its type is not known.
 func (i *Info) show(body []byte) []Node {
-	switch {
-	case i.body != nil:
-		return i.body.show(body, 0)
-	case len(body) > 0:
+	if l := i.layout(); l != nil {
+		return l.show(body, 0, nil)
+	}
+	if len(body) > 0 {
 		return []Node{{Name: "body", Value: hex(body), Length: len(body)}}
 	}
 	return nil
@@ -80,7 +80,7 @@ func (p *Protocol) viewAnswer(h netlink.Header, body []byte) []Node {
 		nodes = append(nodes, p.viewRequest(parts.request))
 	}
 	if parts.tlvs != nil {
-		return append(nodes, of(&ackTable).show(parts.tlvs, parts.tlvsAt)...)
+		return append(nodes, of(&ackTable).show(parts.tlvs, parts.tlvsAt, nil)...)
 	}
 	return append(nodes, malformed(body[min(parts.tlvsAt, len(body)):], parts.tlvsAt)...)
 }
