@@ -21,7 +21,7 @@ var batchTable = wire.Join(
 	headerRows(func(b *BatchBound) *Header { return &b.Header }),
 	wire.Table[*BatchBound]{
 		wire.BE32(unix.NFNL_BATCH_GENID, "NFNL_BATCH_GENID", func(b *BatchBound) *uint32 { return &b.GenID }),
-		wire.Unknown(func(b *BatchBound) *[]wire.Attr { return &b.Unknown }),
+		wire.Unknown(func(b *BatchBound) *[]wire.Attr { return &b.Unknown }, words.Group("batch")),
 	},
 )
 

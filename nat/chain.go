@@ -86,7 +86,7 @@ var hookTable = wire.Table[*Hook]{
 	wire.ReqBE(unix.NFTA_HOOK_HOOKNUM, "NFTA_HOOK_HOOKNUM", func(h *Hook) *HookNum { return &h.Num }),
 	wire.ReqBE(unix.NFTA_HOOK_PRIORITY, "NFTA_HOOK_PRIORITY", func(h *Hook) *int32 { return &h.Priority }),
 	wire.String(unix.NFTA_HOOK_DEV, "NFTA_HOOK_DEV", func(h *Hook) *string { return &h.Device }),
-	wire.Unknown(func(h *Hook) *[]wire.Attr { return &h.Unknown }),
+	wire.Unknown(func(h *Hook) *[]wire.Attr { return &h.Unknown }, words.Group("hook")),
 }
 
 var chainTable = wire.Join(
@@ -102,7 +102,7 @@ var chainTable = wire.Join(
 		wire.BE32(nftaChainFlags, "NFTA_CHAIN_FLAGS", func(c *Chain) *ChainFlags { return &c.Flags }),
 		wire.BE32(nftaChainID, "NFTA_CHAIN_ID", func(c *Chain) *uint32 { return &c.ID }),
 		wire.Bytes(nftaChainUserData, "NFTA_CHAIN_USERDATA", func(c *Chain) *UserData { return &c.UserData }),
-		wire.Unknown(func(c *Chain) *[]wire.Attr { return &c.Unknown }),
+		wire.Unknown(func(c *Chain) *[]wire.Attr { return &c.Unknown }, words.Group("chain")),
 	},
 )
 

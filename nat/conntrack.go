@@ -102,7 +102,7 @@ var connectionTable = wire.Join(
 	},
 	connectionTold,
 	wire.Table[*Connection]{
-		wire.Unknown(func(c *Connection) *[]wire.Attr { return &c.Unknown }, connectionKnown...),
+		wire.Unknown(func(c *Connection) *[]wire.Attr { return &c.Unknown }, words.Group("ct")),
 	},
 )
 
@@ -110,6 +110,7 @@ var tupleTable = wire.Table[*Tuple]{
 	wire.Nest(1, "CTA_TUPLE_IP", func(t *Tuple) **TupleIP { return &t.IP }, &tupleIPTable),
 	wire.Nest(2, "CTA_TUPLE_PROTO", func(t *Tuple) **TupleProto { return &t.Proto }, &tupleProtoTable),
 	wire.BE16(3, "CTA_TUPLE_ZONE", func(t *Tuple) *uint16 { return &t.Zone }),
+	wire.Named[*Tuple](words.Group("tuple")),
 }
 
 var tupleIPTable = wire.Table[*TupleIP]{
@@ -117,6 +118,7 @@ var tupleIPTable = wire.Table[*TupleIP]{
 	tupleAddr(2, "CTA_IP_V4_DST", 4, func(t *TupleIP) *netip.Addr { return &t.Dst }),
 	tupleAddr(3, "CTA_IP_V6_SRC", 16, func(t *TupleIP) *netip.Addr { return &t.Src }),
 	tupleAddr(4, "CTA_IP_V6_DST", 16, func(t *TupleIP) *netip.Addr { return &t.Dst }),
+	wire.Named[*TupleIP](words.Group("tuple_ip")),
 }
 
 // tupleAddr is a row of an address of one size, in bytes: each family has an attribute of its own.
@@ -152,6 +154,7 @@ var tupleProtoTable = wire.Table[*TupleProto]{
 	wire.OptBE(7, "CTA_PROTO_ICMPV6_ID", func(t *TupleProto) **uint16 { return &t.ICMPv6ID }),
 	wire.Opt(8, "CTA_PROTO_ICMPV6_TYPE", func(t *TupleProto) **uint8 { return &t.ICMPv6Type }),
 	wire.Opt(9, "CTA_PROTO_ICMPV6_CODE", func(t *TupleProto) **uint8 { return &t.ICMPv6Code }),
+	wire.Named[*TupleProto](words.Group("tuple_proto")),
 }
 
 // The kernel reads these in its own byte order (nla_get_u32, ctnetlink_alloc_filter, net/netfilter/nf_conntrack_netlink.c).
@@ -194,7 +197,7 @@ var trackingStatsTable = wire.Join(
 	wire.Table[*TrackingStats]{
 		wire.BE32(1, "CTA_STATS_GLOBAL_ENTRIES", func(s *TrackingStats) *uint32 { return &s.Entries }),
 		wire.BE32(2, "CTA_STATS_GLOBAL_MAX_ENTRIES", func(s *TrackingStats) *uint32 { return &s.Max }),
-		wire.Unknown(func(s *TrackingStats) *[]wire.Attr { return &s.Unknown }),
+		wire.Unknown(func(s *TrackingStats) *[]wire.Attr { return &s.Unknown }, words.Group("stats_global")),
 	},
 )
 

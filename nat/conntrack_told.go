@@ -1,11 +1,6 @@
 package nat
 
-import (
-	"encoding/binary"
-	"fmt"
-
-	"plumb/rtnl/wire"
-)
+import "plumb/rtnl/wire"
 
 // ConnectionTold is what the kernel tells of a connection and plumb does not set (ctnetlink_dump_info,
 // net/netfilter/nf_conntrack_netlink.c).
@@ -90,30 +85,10 @@ var connectionTold = wire.Table[*Connection]{
 	wire.BE64(27, "CTA_TIMESTAMP_EVENT", func(c *Connection) *uint64 { return &c.Told.EventTime }),
 }
 
-// connectionKnown are those that have no field.
-var connectionKnown = []wire.Known{
-	{Type: 6, Name: "CTA_NAT_SRC"},
-	{Type: 13, Name: "CTA_NAT_DST"},
-	{Type: 17, Name: "CTA_SECMARK", Show: showBE32},
-	{Type: 19, Name: "CTA_SECCTX"},
-	{Type: 21, Name: "CTA_MARK_MASK", Show: showBE32},
-	{Type: 22, Name: "CTA_LABELS"},
-	{Type: 23, Name: "CTA_LABELS_MASK"},
-	{Type: 24, Name: "CTA_SYNPROXY"},
-	{Type: 26, Name: "CTA_STATUS_MASK", Show: showBE32},
-}
-
-// showBE32 shows a number of 32 bits in network byte order, and anything else in hexadecimal.
-func showBE32(a wire.Attr) string {
-	if len(a.Data) == 4 {
-		return fmt.Sprint(binary.BigEndian.Uint32(a.Data))
-	}
-	return fmt.Sprintf("%#x", a.Data)
-}
-
 var protoInfoTable = wire.Table[*ProtoInfo]{
 	wire.Nest(1, "CTA_PROTOINFO_TCP", func(p *ProtoInfo) **TCPInfo { return &p.TCP }, &tcpInfoTable),
 	wire.Nest(3, "CTA_PROTOINFO_SCTP", func(p *ProtoInfo) **SCTPInfo { return &p.SCTP }, &sctpInfoTable),
+	wire.Named[*ProtoInfo](words.Group("protoinfo")),
 }
 
 var tcpInfoTable = wire.Table[*TCPInfo]{
@@ -122,31 +97,37 @@ var tcpInfoTable = wire.Table[*TCPInfo]{
 	wire.Opt(3, "CTA_PROTOINFO_TCP_WSCALE_REPLY", func(t *TCPInfo) **uint8 { return &t.ReplyWindow }),
 	wire.Bytes(4, "CTA_PROTOINFO_TCP_FLAGS_ORIGINAL", func(t *TCPInfo) *[]byte { return &t.OrigFlags }),
 	wire.Bytes(5, "CTA_PROTOINFO_TCP_FLAGS_REPLY", func(t *TCPInfo) *[]byte { return &t.ReplyFlags }),
+	wire.Named[*TCPInfo](words.Group("protoinfo_tcp")),
 }
 
 var sctpInfoTable = wire.Table[*SCTPInfo]{
 	wire.U8(1, "CTA_PROTOINFO_SCTP_STATE", func(s *SCTPInfo) *SCTPState { return &s.State }),
 	wire.BE32(2, "CTA_PROTOINFO_SCTP_VTAG_ORIGINAL", func(s *SCTPInfo) *uint32 { return &s.OrigVTag }),
 	wire.BE32(3, "CTA_PROTOINFO_SCTP_VTAG_REPLY", func(s *SCTPInfo) *uint32 { return &s.ReplyVTag }),
+	wire.Named[*SCTPInfo](words.Group("protoinfo_sctp")),
 }
 
 var helperTable = wire.Table[*Helper]{
 	wire.String(1, "CTA_HELP_NAME", func(h *Helper) *string { return &h.Name }),
 	wire.Bytes(2, "CTA_HELP_INFO", func(h *Helper) *[]byte { return &h.Info }),
+	wire.Named[*Helper](words.Group("help")),
 }
 
 var connectionCounterTable = wire.Table[*ConnectionCounter]{
 	wire.BE64(1, "CTA_COUNTERS_PACKETS", func(c *ConnectionCounter) *uint64 { return &c.Packets }),
 	wire.BE64(2, "CTA_COUNTERS_BYTES", func(c *ConnectionCounter) *uint64 { return &c.Bytes }),
+	wire.Named[*ConnectionCounter](words.Group("counters")),
 }
 
 var sequenceShiftTable = wire.Table[*SequenceShift]{
 	wire.BE32(1, "CTA_SEQADJ_CORRECTION_POS", func(s *SequenceShift) *uint32 { return &s.Position }),
 	wire.BE32(2, "CTA_SEQADJ_OFFSET_BEFORE", func(s *SequenceShift) *uint32 { return &s.Before }),
 	wire.BE32(3, "CTA_SEQADJ_OFFSET_AFTER", func(s *SequenceShift) *uint32 { return &s.After }),
+	wire.Named[*SequenceShift](words.Group("seqadj")),
 }
 
 var connectionTimeTable = wire.Table[*ConnectionTime]{
 	wire.BE64(1, "CTA_TIMESTAMP_START", func(t *ConnectionTime) *uint64 { return &t.Start }),
 	wire.BE64(2, "CTA_TIMESTAMP_STOP", func(t *ConnectionTime) *uint64 { return &t.Stop }),
+	wire.Named[*ConnectionTime](words.Group("tstamp")),
 }

@@ -60,13 +60,13 @@ func (v *Verdict) String() string {
 var verdictTable = wire.Table[*Verdict]{
 	wire.ReqBE(unix.NFTA_VERDICT_CODE, "NFTA_VERDICT_CODE", func(v *Verdict) *VerdictCode { return &v.Code }),
 	wire.String(unix.NFTA_VERDICT_CHAIN, "NFTA_VERDICT_CHAIN", func(v *Verdict) *string { return &v.Chain }),
-	wire.Unknown(func(v *Verdict) *[]wire.Attr { return &v.Unknown }),
+	wire.Unknown(func(v *Verdict) *[]wire.Attr { return &v.Unknown }, words.Group("verdict")),
 }
 
 var dataTable = wire.Table[*Data]{
 	wire.Bytes(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(d *Data) *registerValue { return (*registerValue)(&d.Value) }),
 	wire.Nest(unix.NFTA_DATA_VERDICT, "NFTA_DATA_VERDICT", func(d *Data) **Verdict { return &d.Verdict }, &verdictTable),
-	wire.Unknown(func(d *Data) *[]wire.Attr { return &d.Unknown }),
+	wire.Unknown(func(d *Data) *[]wire.Attr { return &d.Unknown }, words.Group("data")),
 }
 
 // A Register is where an expression leaves a value for another: enum nft_registers. There are 16 of 4 bytes; NFT_REG_1 to

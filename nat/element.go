@@ -66,7 +66,7 @@ var elementTable = wire.Table[*Element]{
 	wire.Nest(unix.NFTA_SET_ELEM_EXPR, "NFTA_SET_ELEM_EXPR", func(e *Element) **Expr { return &e.Expression }, &exprTable),
 	wire.List(nftaSetElemExpressions, "NFTA_SET_ELEM_EXPRESSIONS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
 		func(e *Element) *[]Expr { return &e.Expressions }, &exprTable),
-	wire.Unknown(func(e *Element) *[]wire.Attr { return &e.Unknown }),
+	wire.Unknown(func(e *Element) *[]wire.Attr { return &e.Unknown }, words.Group("set_elem")),
 }
 
 var elementListTable = elementLists(&elementTable, func(l *ElementList) *[]Element { return &l.Elements })
@@ -80,7 +80,7 @@ func elementLists[E any](t *wire.Table[*E], f func(*ElementList) *[]E) wire.Tabl
 			wire.String(unix.NFTA_SET_ELEM_LIST_SET, "NFTA_SET_ELEM_LIST_SET", func(l *ElementList) *string { return &l.Set }),
 			wire.BE32(unix.NFTA_SET_ELEM_LIST_SET_ID, "NFTA_SET_ELEM_LIST_SET_ID", func(l *ElementList) *uint32 { return &l.SetID }),
 			wire.List(unix.NFTA_SET_ELEM_LIST_ELEMENTS, "NFTA_SET_ELEM_LIST_ELEMENTS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM", f, t),
-			wire.Unknown(func(l *ElementList) *[]wire.Attr { return &l.Unknown }),
+			wire.Unknown(func(l *ElementList) *[]wire.Attr { return &l.Unknown }, words.Group("set_elem_list")),
 		},
 	)
 }

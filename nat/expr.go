@@ -19,7 +19,7 @@ type Expr struct {
 var exprTable = wire.Table[*Expr]{
 	wire.String(unix.NFTA_EXPR_NAME, "NFTA_EXPR_NAME", func(e *Expr) *string { return &e.Name }),
 	wire.NestBy(unix.NFTA_EXPR_DATA, "NFTA_EXPR_DATA", func(e *Expr) string { return e.Name }, func(e *Expr) *any { return &e.Data }, exprKinds),
-	wire.Unknown(func(e *Expr) *[]wire.Attr { return &e.Unknown }),
+	wire.Unknown(func(e *Expr) *[]wire.Attr { return &e.Unknown }, words.Group("expr")),
 }
 
 // exprKinds are the expressions that this package knows, by the names that the kernel has for them.

@@ -49,7 +49,7 @@ var bitwiseTable = wire.Table[*Bitwise]{
 	wire.Nest(unix.NFTA_BITWISE_XOR, "NFTA_BITWISE_XOR", func(b *Bitwise) **Data { return &b.Xor }, &dataTable),
 	wire.BE32(nftaBitwiseOp, "NFTA_BITWISE_OP", func(b *Bitwise) *BitwiseOp { return &b.Op }),
 	wire.Nest(nftaBitwiseData, "NFTA_BITWISE_DATA", func(b *Bitwise) **Data { return &b.Data }, &dataTable),
-	wire.Unknown(func(b *Bitwise) *[]wire.Attr { return &b.Unknown }),
+	wire.Unknown(func(b *Bitwise) *[]wire.Attr { return &b.Unknown }, words.Group("bitwise")),
 }
 
 // A ByteOrder turns numbers in a register from the host's byte order into the network's, or back.
@@ -81,5 +81,5 @@ var byteOrderTable = wire.Table[*ByteOrder]{
 	wire.ReqBE(unix.NFTA_BYTEORDER_OP, "NFTA_BYTEORDER_OP", func(b *ByteOrder) *ByteOrderOp { return &b.Op }),
 	wire.ReqBE(unix.NFTA_BYTEORDER_LEN, "NFTA_BYTEORDER_LEN", func(b *ByteOrder) *uint32 { return &b.Len }),
 	wire.ReqBE(unix.NFTA_BYTEORDER_SIZE, "NFTA_BYTEORDER_SIZE", func(b *ByteOrder) *uint32 { return &b.Size }),
-	wire.Unknown(func(b *ByteOrder) *[]wire.Attr { return &b.Unknown }),
+	wire.Unknown(func(b *ByteOrder) *[]wire.Attr { return &b.Unknown }, words.Group("byteorder")),
 }

@@ -40,7 +40,7 @@ var cmpTable = wire.Table[*Cmp]{
 	wire.ReqBE(unix.NFTA_CMP_SREG, "NFTA_CMP_SREG", func(c *Cmp) *Register { return &c.Source }),
 	wire.ReqBE(unix.NFTA_CMP_OP, "NFTA_CMP_OP", func(c *Cmp) *CmpOp { return &c.Op }),
 	wire.Nest(unix.NFTA_CMP_DATA, "NFTA_CMP_DATA", func(c *Cmp) **Data { return &c.Data }, &dataTable),
-	wire.Unknown(func(c *Cmp) *[]wire.Attr { return &c.Unknown }),
+	wire.Unknown(func(c *Cmp) *[]wire.Attr { return &c.Unknown }, words.Group("cmp")),
 }
 
 // A Range ends the rule unless the register is from one value to another, both included; or unless it is not.
@@ -70,5 +70,5 @@ var rangeTable = wire.Table[*Range]{
 	wire.ReqBE(unix.NFTA_RANGE_OP, "NFTA_RANGE_OP", func(r *Range) *RangeOp { return &r.Op }),
 	wire.Nest(unix.NFTA_RANGE_FROM_DATA, "NFTA_RANGE_FROM_DATA", func(r *Range) **Data { return &r.From }, &dataTable),
 	wire.Nest(unix.NFTA_RANGE_TO_DATA, "NFTA_RANGE_TO_DATA", func(r *Range) **Data { return &r.To }, &dataTable),
-	wire.Unknown(func(r *Range) *[]wire.Attr { return &r.Unknown }),
+	wire.Unknown(func(r *Range) *[]wire.Attr { return &r.Unknown }, words.Group("range")),
 }

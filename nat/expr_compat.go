@@ -22,7 +22,7 @@ var matchTable = wire.Table[*Match]{
 	wire.String(unix.NFTA_MATCH_NAME, "NFTA_MATCH_NAME", func(m *Match) *string { return &m.Name }),
 	wire.ReqBE(unix.NFTA_MATCH_REV, "NFTA_MATCH_REV", func(m *Match) *uint32 { return &m.Revision }),
 	wire.Bytes(unix.NFTA_MATCH_INFO, "NFTA_MATCH_INFO", func(m *Match) *[]byte { return &m.Info }),
-	wire.Unknown(func(m *Match) *[]wire.Attr { return &m.Unknown }),
+	wire.Unknown(func(m *Match) *[]wire.Attr { return &m.Unknown }, words.Group("match")),
 }
 
 // A Target is "iptables -j NAME".
@@ -37,5 +37,5 @@ var targetTable = wire.Table[*Target]{
 	wire.String(unix.NFTA_TARGET_NAME, "NFTA_TARGET_NAME", func(t *Target) *string { return &t.Name }),
 	wire.ReqBE(unix.NFTA_TARGET_REV, "NFTA_TARGET_REV", func(t *Target) *uint32 { return &t.Revision }),
 	wire.Bytes(unix.NFTA_TARGET_INFO, "NFTA_TARGET_INFO", func(t *Target) *[]byte { return &t.Info }),
-	wire.Unknown(func(t *Target) *[]wire.Attr { return &t.Unknown }),
+	wire.Unknown(func(t *Target) *[]wire.Attr { return &t.Unknown }, words.Group("target")),
 }

@@ -19,7 +19,7 @@ type Counter struct {
 var counterTable = wire.Table[*Counter]{
 	wire.BE64(unix.NFTA_COUNTER_BYTES, "NFTA_COUNTER_BYTES", func(c *Counter) *uint64 { return &c.Bytes }),
 	wire.BE64(unix.NFTA_COUNTER_PACKETS, "NFTA_COUNTER_PACKETS", func(c *Counter) *uint64 { return &c.Packets }),
-	wire.Unknown(func(c *Counter) *[]wire.Attr { return &c.Unknown }),
+	wire.Unknown(func(c *Counter) *[]wire.Attr { return &c.Unknown }, words.Group("counter")),
 }
 
 // A Quota ends the rule once so many bytes have come by.
@@ -39,7 +39,7 @@ var quotaTable = wire.Table[*Quota]{
 	wire.BE64(unix.NFTA_QUOTA_BYTES, "NFTA_QUOTA_BYTES", func(q *Quota) *uint64 { return &q.Bytes }),
 	wire.BE32(unix.NFTA_QUOTA_FLAGS, "NFTA_QUOTA_FLAGS", func(q *Quota) *QuotaFlags { return &q.Flags }),
 	wire.BE64(unix.NFTA_QUOTA_CONSUMED, "NFTA_QUOTA_CONSUMED", func(q *Quota) *uint64 { return &q.Consumed }),
-	wire.Unknown(func(q *Quota) *[]wire.Attr { return &q.Unknown }),
+	wire.Unknown(func(q *Quota) *[]wire.Attr { return &q.Unknown }, words.Group("quota")),
 }
 
 // A Limit ends the rule when more than Rate come by in Unit.
@@ -76,7 +76,7 @@ var limitTable = wire.Table[*Limit]{
 	wire.BE32(unix.NFTA_LIMIT_BURST, "NFTA_LIMIT_BURST", func(l *Limit) *uint32 { return &l.Burst }),
 	wire.BE32(unix.NFTA_LIMIT_TYPE, "NFTA_LIMIT_TYPE", func(l *Limit) *LimitType { return &l.Type }),
 	wire.BE32(unix.NFTA_LIMIT_FLAGS, "NFTA_LIMIT_FLAGS", func(l *Limit) *LimitFlags { return &l.Flags }),
-	wire.Unknown(func(l *Limit) *[]wire.Attr { return &l.Unknown }),
+	wire.Unknown(func(l *Limit) *[]wire.Attr { return &l.Unknown }, words.Group("limit")),
 }
 
 // A Last remembers when a packet has last come by: enum nft_last_attributes.
@@ -89,5 +89,5 @@ type Last struct {
 var lastTable = wire.Table[*Last]{
 	wire.BE32(1, "NFTA_LAST_SET", func(l *Last) *uint32 { return &l.Set }),
 	wire.BE64(2, "NFTA_LAST_MSECS", func(l *Last) *uint64 { return &l.Msecs }),
-	wire.Unknown(func(l *Last) *[]wire.Attr { return &l.Unknown }),
+	wire.Unknown(func(l *Last) *[]wire.Attr { return &l.Unknown }, words.Group("last")),
 }

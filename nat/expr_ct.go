@@ -57,5 +57,5 @@ var ctTable = wire.Table[*CT]{
 	wire.ReqBE(unix.NFTA_CT_KEY, "NFTA_CT_KEY", func(c *CT) *CTKey { return &c.Key }),
 	wire.Opt(unix.NFTA_CT_DIRECTION, "NFTA_CT_DIRECTION", func(c *CT) **uint8 { return &c.Direction }),
 	wire.BE32(unix.NFTA_CT_SREG, "NFTA_CT_SREG", func(c *CT) *Register { return &c.Source }),
-	wire.Unknown(func(c *CT) *[]wire.Attr { return &c.Unknown }),
+	wire.Unknown(func(c *CT) *[]wire.Attr { return &c.Unknown }, words.Group("ct_expr")),
 }

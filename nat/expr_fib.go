@@ -52,5 +52,5 @@ var fibTable = wire.Table[*FIB]{
 	wire.ReqBE(unix.NFTA_FIB_DREG, "NFTA_FIB_DREG", func(f *FIB) *Register { return &f.Dest }),
 	wire.ReqBE(unix.NFTA_FIB_RESULT, "NFTA_FIB_RESULT", func(f *FIB) *FIBResult { return &f.Result }),
 	wire.ReqBE(unix.NFTA_FIB_FLAGS, "NFTA_FIB_FLAGS", func(f *FIB) *FIBFlags { return &f.Flags }),
-	wire.Unknown(func(f *FIB) *[]wire.Attr { return &f.Unknown }),
+	wire.Unknown(func(f *FIB) *[]wire.Attr { return &f.Unknown }, words.Group("fib")),
 }

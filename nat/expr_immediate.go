@@ -19,7 +19,7 @@ type Immediate struct {
 var immediateTable = wire.Table[*Immediate]{
 	wire.ReqBE(unix.NFTA_IMMEDIATE_DREG, "NFTA_IMMEDIATE_DREG", func(i *Immediate) *Register { return &i.Dest }),
 	wire.Nest(unix.NFTA_IMMEDIATE_DATA, "NFTA_IMMEDIATE_DATA", func(i *Immediate) **Data { return &i.Data }, &dataTable),
-	wire.Unknown(func(i *Immediate) *[]wire.Attr { return &i.Unknown }),
+	wire.Unknown(func(i *Immediate) *[]wire.Attr { return &i.Unknown }, words.Group("immediate")),
 }
 
 // verdict ends a rule with a verdict.

@@ -32,5 +32,5 @@ var lookupTable = wire.Table[*Lookup]{
 	wire.OptBE(unix.NFTA_LOOKUP_DREG, "NFTA_LOOKUP_DREG", func(l *Lookup) **Register { return &l.Dest }),
 	wire.BE32(unix.NFTA_LOOKUP_SET_ID, "NFTA_LOOKUP_SET_ID", func(l *Lookup) *uint32 { return &l.SetID }),
 	wire.BE32(unix.NFTA_LOOKUP_FLAGS, "NFTA_LOOKUP_FLAGS", func(l *Lookup) *LookupFlags { return &l.Flags }),
-	wire.Unknown(func(l *Lookup) *[]wire.Attr { return &l.Unknown }),
+	wire.Unknown(func(l *Lookup) *[]wire.Attr { return &l.Unknown }, words.Group("lookup")),
 }

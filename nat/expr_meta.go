@@ -52,5 +52,5 @@ var metaTable = wire.Table[*Meta]{
 	wire.BE32(unix.NFTA_META_DREG, "NFTA_META_DREG", func(m *Meta) *Register { return &m.Dest }),
 	wire.ReqBE(unix.NFTA_META_KEY, "NFTA_META_KEY", func(m *Meta) *MetaKey { return &m.Key }),
 	wire.BE32(unix.NFTA_META_SREG, "NFTA_META_SREG", func(m *Meta) *Register { return &m.Source }),
-	wire.Unknown(func(m *Meta) *[]wire.Attr { return &m.Unknown }),
+	wire.Unknown(func(m *Meta) *[]wire.Attr { return &m.Unknown }, words.Group("meta")),
 }

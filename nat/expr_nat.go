@@ -50,7 +50,7 @@ var natTable = wire.Table[*NAT]{
 	wire.BE32(unix.NFTA_NAT_REG_PROTO_MIN, "NFTA_NAT_REG_PROTO_MIN", func(n *NAT) *Register { return &n.ProtoMin }),
 	wire.BE32(unix.NFTA_NAT_REG_PROTO_MAX, "NFTA_NAT_REG_PROTO_MAX", func(n *NAT) *Register { return &n.ProtoMax }),
 	wire.BE32(unix.NFTA_NAT_FLAGS, "NFTA_NAT_FLAGS", func(n *NAT) *NATFlags { return &n.Flags }),
-	wire.Unknown(func(n *NAT) *[]wire.Attr { return &n.Unknown }),
+	wire.Unknown(func(n *NAT) *[]wire.Attr { return &n.Unknown }, words.Group("nat")),
 }
 
 // familyRow is a family in 4 bytes, network byte order.
@@ -84,7 +84,7 @@ var masqTable = wire.Table[*Masq]{
 	wire.BE32(unix.NFTA_MASQ_FLAGS, "NFTA_MASQ_FLAGS", func(m *Masq) *NATFlags { return &m.Flags }),
 	wire.BE32(unix.NFTA_MASQ_REG_PROTO_MIN, "NFTA_MASQ_REG_PROTO_MIN", func(m *Masq) *Register { return &m.ProtoMin }),
 	wire.BE32(unix.NFTA_MASQ_REG_PROTO_MAX, "NFTA_MASQ_REG_PROTO_MAX", func(m *Masq) *Register { return &m.ProtoMax }),
-	wire.Unknown(func(m *Masq) *[]wire.Attr { return &m.Unknown }),
+	wire.Unknown(func(m *Masq) *[]wire.Attr { return &m.Unknown }, words.Group("masq")),
 }
 
 // A Redir sends the connection to this host.
@@ -99,5 +99,5 @@ var redirTable = wire.Table[*Redir]{
 	wire.BE32(unix.NFTA_REDIR_REG_PROTO_MIN, "NFTA_REDIR_REG_PROTO_MIN", func(r *Redir) *Register { return &r.ProtoMin }),
 	wire.BE32(unix.NFTA_REDIR_REG_PROTO_MAX, "NFTA_REDIR_REG_PROTO_MAX", func(r *Redir) *Register { return &r.ProtoMax }),
 	wire.BE32(unix.NFTA_REDIR_FLAGS, "NFTA_REDIR_FLAGS", func(r *Redir) *NATFlags { return &r.Flags }),
-	wire.Unknown(func(r *Redir) *[]wire.Attr { return &r.Unknown }),
+	wire.Unknown(func(r *Redir) *[]wire.Attr { return &r.Unknown }, words.Group("redir")),
 }

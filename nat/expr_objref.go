@@ -42,5 +42,5 @@ var objRefTable = wire.Table[*ObjRef]{
 	wire.String(unix.NFTA_OBJREF_IMM_NAME, "NFTA_OBJREF_IMM_NAME", func(o *ObjRef) *string { return &o.Name }),
 	wire.BE32(unix.NFTA_OBJREF_SET_SREG, "NFTA_OBJREF_SET_SREG", func(o *ObjRef) *Register { return &o.Source }),
 	wire.String(unix.NFTA_OBJREF_SET_NAME, "NFTA_OBJREF_SET_NAME", func(o *ObjRef) *string { return &o.Set }),
-	wire.Unknown(func(o *ObjRef) *[]wire.Attr { return &o.Unknown }),
+	wire.Unknown(func(o *ObjRef) *[]wire.Attr { return &o.Unknown }, words.Group("objref")),
 }

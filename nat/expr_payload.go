@@ -49,5 +49,5 @@ var payloadTable = wire.Table[*Payload]{
 	wire.BE32(unix.NFTA_PAYLOAD_CSUM_TYPE, "NFTA_PAYLOAD_CSUM_TYPE", func(p *Payload) *uint32 { return &p.CsumType }),
 	wire.BE32(unix.NFTA_PAYLOAD_CSUM_OFFSET, "NFTA_PAYLOAD_CSUM_OFFSET", func(p *Payload) *uint32 { return &p.CsumOffset }),
 	wire.BE32(unix.NFTA_PAYLOAD_CSUM_FLAGS, "NFTA_PAYLOAD_CSUM_FLAGS", func(p *Payload) *uint32 { return &p.CsumFlags }),
-	wire.Unknown(func(p *Payload) *[]wire.Attr { return &p.Unknown }),
+	wire.Unknown(func(p *Payload) *[]wire.Attr { return &p.Unknown }, words.Group("payload")),
 }

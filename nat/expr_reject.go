@@ -33,7 +33,7 @@ func (t RejectType) String() string {
 var rejectTable = wire.Table[*Reject]{
 	wire.ReqBE(unix.NFTA_REJECT_TYPE, "NFTA_REJECT_TYPE", func(r *Reject) *RejectType { return &r.Type }),
 	wire.ReqBE(unix.NFTA_REJECT_ICMP_CODE, "NFTA_REJECT_ICMP_CODE", func(r *Reject) *uint8 { return &r.Code }),
-	wire.Unknown(func(r *Reject) *[]wire.Attr { return &r.Unknown }),
+	wire.Unknown(func(r *Reject) *[]wire.Attr { return &r.Unknown }, words.Group("reject")),
 }
 
 // A Log writes the packet to the kernel's log, or to a group of NFNL_SUBSYS_ULOG.
@@ -61,5 +61,5 @@ var logTable = wire.Table[*Log]{
 	wire.String(unix.NFTA_LOG_PREFIX, "NFTA_LOG_PREFIX", func(l *Log) *string { return &l.Prefix }),
 	wire.OptBE(unix.NFTA_LOG_LEVEL, "NFTA_LOG_LEVEL", func(l *Log) **LogLevel { return &l.Level }),
 	wire.BE32(unix.NFTA_LOG_FLAGS, "NFTA_LOG_FLAGS", func(l *Log) *uint32 { return &l.Flags }),
-	wire.Unknown(func(l *Log) *[]wire.Attr { return &l.Unknown }),
+	wire.Unknown(func(l *Log) *[]wire.Attr { return &l.Unknown }, words.Group("log")),
 }

@@ -24,7 +24,7 @@ var genTable = wire.Join(
 		wire.BE32(unix.NFTA_GEN_ID, "NFTA_GEN_ID", func(g *Generation) *uint32 { return &g.ID }),
 		wire.BE32(unix.NFTA_GEN_PROC_PID, "NFTA_GEN_PROC_PID", func(g *Generation) *uint32 { return &g.PID }),
 		wire.String(unix.NFTA_GEN_PROC_NAME, "NFTA_GEN_PROC_NAME", func(g *Generation) *string { return &g.Process }),
-		wire.Unknown(func(g *Generation) *[]wire.Attr { return &g.Unknown }),
+		wire.Unknown(func(g *Generation) *[]wire.Attr { return &g.Unknown }, words.Group("gen")),
 	},
 )
 

@@ -56,7 +56,7 @@ var objectTable = wire.Join(
 		wire.BE32(unix.NFTA_OBJ_USE, "NFTA_OBJ_USE", func(o *Object) *uint32 { return &o.Use }),
 		wire.BE64(nftaObjHandle, "NFTA_OBJ_HANDLE", func(o *Object) *uint64 { return &o.Handle }),
 		wire.Bytes(nftaObjUserData, "NFTA_OBJ_USERDATA", func(o *Object) *UserData { return &o.UserData }),
-		wire.Unknown(func(o *Object) *[]wire.Attr { return &o.Unknown }),
+		wire.Unknown(func(o *Object) *[]wire.Attr { return &o.Unknown }, words.Group("obj")),
 	},
 )
 
@@ -69,7 +69,7 @@ var flowtableTable = wire.Join(
 		wire.BE32(nftaFlowtableUse, "NFTA_FLOWTABLE_USE", func(f *Flowtable) *uint32 { return &f.Use }),
 		wire.BE64(nftaFlowtableHandle, "NFTA_FLOWTABLE_HANDLE", func(f *Flowtable) *uint64 { return &f.Handle }),
 		wire.BE32(nftaFlowtableFlags, "NFTA_FLOWTABLE_FLAGS", func(f *Flowtable) *uint32 { return &f.Flags }),
-		wire.Unknown(func(f *Flowtable) *[]wire.Attr { return &f.Unknown }),
+		wire.Unknown(func(f *Flowtable) *[]wire.Attr { return &f.Unknown }, words.Group("flowtable")),
 	},
 )
 

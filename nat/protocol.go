@@ -17,7 +17,7 @@ const subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
 
 // lookup finds a message type. What makes, asks for and removes a thing has one body.
 func lookup(typ uint16) *wire.Info {
-	return wire.Find(typ,
+	info := wire.Find(typ,
 		batchBegin.Info(), batchEnd.Info(), newGen.Info(), getGen.Info(),
 		newTable.Info(), getTable.Info(), delTable.Info(),
 		newChain.Info(), getChain.Info(), delChain.Info(),
@@ -30,6 +30,10 @@ func lookup(typ uint16) *wire.Info {
 		destroyObject.Info(), destroyFlowtable.Info(),
 		newConnection.Info(), getConnection.Info(), delConnection.Info(), getTrackingStats.Info(),
 	)
+	if info == nil {
+		info = words.Message(typ)
+	}
+	return info
 }
 
 // A Family is the protocol family of a table and of what is in it: NFPROTO_* of linux/netfilter.h.

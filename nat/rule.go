@@ -38,7 +38,7 @@ var ruleTable = wire.Join(
 		wire.Bytes(unix.NFTA_RULE_USERDATA, "NFTA_RULE_USERDATA", func(r *Rule) *UserData { return &r.UserData }),
 		wire.BE32(unix.NFTA_RULE_ID, "NFTA_RULE_ID", func(r *Rule) *uint32 { return &r.ID }),
 		wire.BE32(nftaRulePositionID, "NFTA_RULE_POSITION_ID", func(r *Rule) *uint32 { return &r.PositionID }),
-		wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Unknown }),
+		wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Unknown }, words.Group("rule")),
 	},
 )
 

@@ -131,14 +131,14 @@ const (
 
 var setFieldTable = wire.Table[*SetField]{
 	wire.BE32(nftaSetFieldLen, "NFTA_SET_FIELD_LEN", func(f *SetField) *uint32 { return &f.Len }),
-	wire.Unknown(func(f *SetField) *[]wire.Attr { return &f.Unknown }),
+	wire.Unknown(func(f *SetField) *[]wire.Attr { return &f.Unknown }, words.Group("set_field")),
 }
 
 var setDescTable = wire.Table[*SetDesc]{
 	wire.BE32(unix.NFTA_SET_DESC_SIZE, "NFTA_SET_DESC_SIZE", func(d *SetDesc) *uint32 { return &d.Size }),
 	wire.List(nftaSetDescConcat, "NFTA_SET_DESC_CONCAT", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
 		func(d *SetDesc) *[]SetField { return &d.Concat }, &setFieldTable),
-	wire.Unknown(func(d *SetDesc) *[]wire.Attr { return &d.Unknown }),
+	wire.Unknown(func(d *SetDesc) *[]wire.Attr { return &d.Unknown }, words.Group("set_desc")),
 }
 
 var setTable = wire.Join(
@@ -160,7 +160,7 @@ var setTable = wire.Join(
 		wire.Nest(nftaSetExpr, "NFTA_SET_EXPR", func(s *Set) **Expr { return &s.Expression }, &exprTable),
 		wire.BE64(nftaSetHandle, "NFTA_SET_HANDLE", func(s *Set) *uint64 { return &s.Handle }),
 		wire.OptBE(nftaSetCount, "NFTA_SET_COUNT", func(s *Set) **uint32 { return &s.Count }),
-		wire.Unknown(func(s *Set) *[]wire.Attr { return &s.Unknown }),
+		wire.Unknown(func(s *Set) *[]wire.Attr { return &s.Unknown }, words.Group("set")),
 	},
 )
 

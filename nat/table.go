@@ -49,7 +49,7 @@ var tableTable = wire.Join(
 		wire.BE64(nftaTableHandle, "NFTA_TABLE_HANDLE", func(t *Table) *uint64 { return &t.Handle }),
 		wire.Bytes(nftaTableUserData, "NFTA_TABLE_USERDATA", func(t *Table) *UserData { return &t.UserData }),
 		wire.BE32(nftaTableOwner, "NFTA_TABLE_OWNER", func(t *Table) *uint32 { return &t.Owner }),
-		wire.Unknown(func(t *Table) *[]wire.Attr { return &t.Unknown }),
+		wire.Unknown(func(t *Table) *[]wire.Attr { return &t.Unknown }, words.Group("table")),
 	},
 )
 

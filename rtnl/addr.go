@@ -59,14 +59,7 @@ var addrTable = wire.Table[*Addr]{
 	wire.U32(unix.IFA_RT_PRIORITY, "IFA_RT_PRIORITY", func(a *Addr) *uint32 { return &a.Priority }),
 	wire.U8(ifaProto, "IFA_PROTO", func(a *Addr) *AddrProtocol { return &a.Protocol }),
 	wire.Struct(unix.IFA_CACHEINFO, "IFA_CACHEINFO", func(a *Addr) **AddrCacheInfo { return &a.CacheInfo }, &addrCacheInfoTable),
-	wire.Unknown(func(a *Addr) *[]wire.Attr { return &a.Rest }, addrKnown...),
-}
-
-// addrKnown are those that have no field.
-var addrKnown = []wire.Known{
-	{Type: unix.IFA_ANYCAST, Name: "IFA_ANYCAST"},
-	{Type: unix.IFA_MULTICAST, Name: "IFA_MULTICAST"},
-	{Type: unix.IFA_TARGET_NETNSID, Name: "IFA_TARGET_NETNSID", Show: showNumber},
+	wire.Unknown(func(a *Addr) *[]wire.Attr { return &a.Rest }, words.Group("addr")),
 }
 
 const ifaProto = 11 // IFA_PROTO, linux/if_addr.h

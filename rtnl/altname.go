@@ -14,6 +14,7 @@ type AltNames struct {
 
 var altNamesTable = wire.Table[*AltNames]{
 	wire.Strings(unix.IFLA_ALT_IFNAME, "IFLA_ALT_IFNAME", func(a *AltNames) *[]string { return &a.Names }),
+	wire.Named[*AltNames](words.Group("prop_list")),
 }
 
 var (

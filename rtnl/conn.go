@@ -7,7 +7,7 @@ import (
 )
 
 // Protocol is rtnetlink and the message types that this package knows.
-var Protocol = &wire.Protocol{Name: "NETLINK_ROUTE", Family: unix.NETLINK_ROUTE, Lookup: lookup}
+var Protocol = &wire.Protocol{Name: "NETLINK_ROUTE", Family: unix.NETLINK_ROUTE, Lookup: lookup, Asked: words.Asked, Look: look}
 
 // A Conn is an rtnetlink socket. It stays in the network namespace that it was dialled in.
 type Conn struct {
@@ -26,7 +26,7 @@ func Dial(config wire.Config) (*Conn, error) {
 
 // lookup finds a message type by its number.
 func lookup(typ uint16) *wire.Info {
-	return wire.Find(typ,
+	info := wire.Find(typ,
 		newLink.Info(), delLink.Info(), getLink.Info(), setLink.Info(), newLinkProp.Info(), delLinkProp.Info(),
 		newAddr.Info(), delAddr.Info(), getAddr.Info(),
 		newRoute.Info(), delRoute.Info(), getRoute.Info(),
@@ -35,4 +35,8 @@ func lookup(typ uint16) *wire.Info {
 		newNetconf.Info(), getNetconf.Info(),
 		newQdisc.Info(), delQdisc.Info(), getQdisc.Info(),
 	)
+	if info == nil {
+		info = words.Message(typ)
+	}
+	return info
 }

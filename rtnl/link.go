@@ -107,10 +107,11 @@ var linkAttrs = wire.Table[*Link]{
 	wire.U32(unix.IFLA_EXT_MASK, "IFLA_EXT_MASK", func(l *Link) *ExtMask { return &l.ExtMask }),
 	wire.Text(unix.IFLA_IFALIAS, "IFLA_IFALIAS", func(l *Link) *string { return &l.Alias }),
 	wire.Struct(unix.IFLA_STATS64, "IFLA_STATS64", func(l *Link) **LinkStats { return &l.Stats }, &linkStatsTable),
-	wire.Nest(unix.IFLA_AF_SPEC, "IFLA_AF_SPEC", func(l *Link) **LinkAF { return &l.AF }, &linkAFTable),
+	wire.When(func(l *Link) bool { return l.Family != unix.AF_BRIDGE }, // which has its own: IFLA_BRIDGE_*, linux/if_bridge.h
+		wire.Nest(unix.IFLA_AF_SPEC, "IFLA_AF_SPEC", func(l *Link) **LinkAF { return &l.AF }, &linkAFTable)),
 	wire.Nest(unix.IFLA_PROP_LIST, "IFLA_PROP_LIST", func(l *Link) **AltNames { return &l.AltNames }, &altNamesTable),
 	wire.MAC(unix.IFLA_PERM_ADDRESS, "IFLA_PERM_ADDRESS", func(l *Link) *net.HardwareAddr { return &l.PermAddress }),
-	wire.Unknown(func(l *Link) *[]wire.Attr { return &l.Unrecognised }, linkKnown...),
+	wire.Unknown(func(l *Link) *[]wire.Attr { return &l.Unrecognised }, words.Group("link")),
 }
 
 var linkTable = wire.Join(linkAttrs, wire.Table[*Link]{

@@ -31,7 +31,7 @@ type LinkInet struct {
 var linkAFTable = wire.Table[*LinkAF]{
 	wire.Nest(unix.AF_INET, "AF_INET", func(a *LinkAF) **LinkInet { return &a.Inet }, &linkInetTable),
 	wire.Nest(unix.AF_INET6, "AF_INET6", func(a *LinkAF) **LinkInet6 { return &a.Inet6 }, &linkInet6Table),
-	wire.Unknown(func(a *LinkAF) *[]wire.Attr { return &a.Rest }),
+	wire.Unknown(func(a *LinkAF) *[]wire.Attr { return &a.Rest }, words.Group("af_spec")),
 }
 
 var linkInetTable = wire.Table[*LinkInet]{

@@ -33,14 +33,7 @@ var linkInet6Table = wire.Table[*LinkInet6]{
 	wire.Opt(unix.IFLA_INET6_ADDR_GEN_MODE, "IFLA_INET6_ADDR_GEN_MODE",
 		func(i *LinkInet6) **AddrGenMode { return &i.AddrGenMode }),
 	wire.U32(unix.IFLA_INET6_RA_MTU, "IFLA_INET6_RA_MTU", func(i *LinkInet6) *uint32 { return &i.RAMTU }),
-	wire.Unknown(func(i *LinkInet6) *[]wire.Attr { return &i.Rest }, linkInet6Known...),
-}
-
-// linkInet6Known are those that have no field.
-var linkInet6Known = []wire.Known{
-	{Type: unix.IFLA_INET6_STATS, Name: "IFLA_INET6_STATS"},
-	{Type: unix.IFLA_INET6_MCAST, Name: "IFLA_INET6_MCAST"},
-	{Type: unix.IFLA_INET6_ICMP6STATS, Name: "IFLA_INET6_ICMP6STATS"},
+	wire.Unknown(func(i *LinkInet6) *[]wire.Attr { return &i.Rest }, words.Group("inet6")),
 }
 
 // LinkInet6CacheInfo is struct ifla_cacheinfo, linux/if_link.h.

@@ -19,12 +19,5 @@ var linkInfoTable = wire.Table[*LinkInfo]{
 		func(i *LinkInfo) string { return i.Kind },
 		func(i *LinkInfo) *any { return &i.Data },
 		wire.Kinds{wire.KindOf("veth", &vethTable)}),
-	wire.Unknown(func(i *LinkInfo) *[]wire.Attr { return &i.Rest }, linkInfoKnown...),
-}
-
-// linkInfoKnown are those that have no field.
-var linkInfoKnown = []wire.Known{
-	{Type: unix.IFLA_INFO_XSTATS, Name: "IFLA_INFO_XSTATS"},
-	{Type: unix.IFLA_INFO_SLAVE_KIND, Name: "IFLA_INFO_SLAVE_KIND", Show: showText}, // what its master makes of it
-	{Type: unix.IFLA_INFO_SLAVE_DATA, Name: "IFLA_INFO_SLAVE_DATA"},
+	wire.Unknown(func(i *LinkInfo) *[]wire.Attr { return &i.Rest }, words.Group("linkinfo")),
 }

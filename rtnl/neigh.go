@@ -53,18 +53,7 @@ var neighTable = wire.Table[*Neigh]{
 	wire.Struct(unix.NDA_CACHEINFO, "NDA_CACHEINFO", func(n *Neigh) **NeighCacheInfo { return &n.CacheInfo }, &neighCacheInfoTable),
 	wire.U8(ndaProtocol, "NDA_PROTOCOL", func(n *Neigh) *RouteProtocol { return &n.Protocol }),
 	wire.U32(ndaFlagsExt, "NDA_FLAGS_EXT", func(n *Neigh) *uint32 { return &n.FlagsExt }),
-	wire.Unknown(func(n *Neigh) *[]wire.Attr { return &n.Rest }, neighKnown...),
-}
-
-// neighKnown are those that have no field.
-var neighKnown = []wire.Known{
-	{Type: unix.NDA_VLAN, Name: "NDA_VLAN", Show: showNumber}, // this and the next ones: entries of a bridge or a VXLAN
-	{Type: unix.NDA_PORT, Name: "NDA_PORT"},
-	{Type: unix.NDA_VNI, Name: "NDA_VNI", Show: showNumber},
-	{Type: unix.NDA_IFINDEX, Name: "NDA_IFINDEX", Show: showNumber},
-	{Type: unix.NDA_MASTER, Name: "NDA_MASTER", Show: showNumber},
-	{Type: unix.NDA_LINK_NETNSID, Name: "NDA_LINK_NETNSID", Show: showNumber},
-	{Type: unix.NDA_SRC_VNI, Name: "NDA_SRC_VNI", Show: showNumber},
+	wire.Unknown(func(n *Neigh) *[]wire.Attr { return &n.Rest }, words.Group("neigh")),
 }
 
 // Attributes of linux/neighbour.h that golang.org/x/sys does not have: Linux 5.2 and 5.16.

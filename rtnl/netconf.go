@@ -40,16 +40,7 @@ var netconfTable = wire.Table[*Netconf]{
 	wire.U32(netconfaIfindex, "NETCONFA_IFINDEX", func(n *Netconf) *int32 { return &n.Index }),
 	wire.Opt(netconfaForwarding, "NETCONFA_FORWARDING", func(n *Netconf) **int32 { return &n.Forwarding }),
 	wire.Opt(netconfaRPFilter, "NETCONFA_RP_FILTER", func(n *Netconf) **int32 { return &n.RPFilter }),
-	wire.Unknown(func(n *Netconf) *[]wire.Attr { return &n.Rest }, netconfKnown...),
-}
-
-// netconfKnown are those that have no field.
-var netconfKnown = []wire.Known{
-	{Type: 4, Name: "NETCONFA_MC_FORWARDING", Show: showNumber},
-	{Type: 5, Name: "NETCONFA_PROXY_NEIGH", Show: showNumber},
-	{Type: 6, Name: "NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN", Show: showNumber},
-	{Type: 7, Name: "NETCONFA_INPUT", Show: showNumber},
-	{Type: 8, Name: "NETCONFA_BC_FORWARDING", Show: showNumber},
+	wire.Unknown(func(n *Netconf) *[]wire.Attr { return &n.Rest }, words.Group("netconf")),
 }
 
 var (

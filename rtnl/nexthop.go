@@ -38,7 +38,7 @@ var nextHopTable = wire.Table[*NextHop]{
 	wire.Field("rtnh_hops", func(h *NextHop) *uint8 { return &h.Hops }),
 	wire.Field("rtnh_ifindex", func(h *NextHop) *uint32 { return &h.Out }),
 	wire.IP(unix.RTA_GATEWAY, "RTA_GATEWAY", func(h *NextHop) *netip.Addr { return &h.Gateway }),
-	wire.Unknown(func(h *NextHop) *[]wire.Attr { return &h.Rest }),
+	wire.Unknown(func(h *NextHop) *[]wire.Attr { return &h.Rest }, words.Group("rtnexthop")),
 }
 
 const nextHopSize = 8

@@ -59,18 +59,7 @@ var qdiscTable = wire.Table[*Qdisc]{
 	wire.Opt(unix.TCA_HW_OFFLOAD, "TCA_HW_OFFLOAD", func(q *Qdisc) **uint8 { return &q.HWOffload }),
 	wire.U32(unix.TCA_INGRESS_BLOCK, "TCA_INGRESS_BLOCK", func(q *Qdisc) *uint32 { return &q.IngressBlock }),
 	wire.U32(unix.TCA_EGRESS_BLOCK, "TCA_EGRESS_BLOCK", func(q *Qdisc) *uint32 { return &q.EgressBlock }),
-	wire.Unknown(func(q *Qdisc) *[]wire.Attr { return &q.Rest }, qdiscKnown...),
-}
-
-// qdiscKnown are those that have no field.
-var qdiscKnown = []wire.Known{
-	{Type: unix.TCA_STATS, Name: "TCA_STATS"}, // struct tc_stats: TCA_STATS2 in 32 bits
-	{Type: unix.TCA_XSTATS, Name: "TCA_XSTATS"},
-	{Type: unix.TCA_RATE, Name: "TCA_RATE"},
-	{Type: unix.TCA_STAB, Name: "TCA_STAB"},
-	{Type: unix.TCA_PAD, Name: "TCA_PAD"},
-	{Type: unix.TCA_DUMP_INVISIBLE, Name: "TCA_DUMP_INVISIBLE"},
-	{Type: unix.TCA_EXT_WARN_MSG, Name: "TCA_EXT_WARN_MSG", Show: showText},
+	wire.Unknown(func(q *Qdisc) *[]wire.Attr { return &q.Rest }, words.Group("qdisc")),
 }
 
 // A QdiscHandle names a qdisc by its upper 16 bits, and a class of it by the lower ones (TC_H_MAJ and TC_H_MIN,

@@ -16,7 +16,7 @@ var qdiscStatsTable = wire.Table[*QdiscStats]{
 	wire.Struct(tcaStatsBasic, "TCA_STATS_BASIC", func(s *QdiscStats) **QdiscSent { return &s.Sent }, &qdiscSentTable),
 	wire.Struct(tcaStatsQueue, "TCA_STATS_QUEUE", func(s *QdiscStats) **QdiscQueue { return &s.Queue }, &qdiscQueueTable),
 	wire.U64(tcaStatsPkt64, "TCA_STATS_PKT64", func(s *QdiscStats) *uint64 { return &s.Packets }),
-	wire.Unknown(func(s *QdiscStats) *[]wire.Attr { return &s.Rest }, qdiscStatsKnown...),
+	wire.Unknown(func(s *QdiscStats) *[]wire.Attr { return &s.Rest }, words.Group("stats2")),
 }
 
 // Attributes of linux/gen_stats.h, which golang.org/x/sys does not have.
@@ -30,15 +30,6 @@ const (
 	tcaStatsBasicHW   = 7
 	tcaStatsPkt64     = 8
 )
-
-// qdiscStatsKnown are those that have no field.
-var qdiscStatsKnown = []wire.Known{
-	{Type: tcaStatsRateEst, Name: "TCA_STATS_RATE_EST"},
-	{Type: tcaStatsApp, Name: "TCA_STATS_APP"}, // what only the kind counts
-	{Type: tcaStatsRateEst64, Name: "TCA_STATS_RATE_EST64"},
-	{Type: tcaStatsPad, Name: "TCA_STATS_PAD"},
-	{Type: tcaStatsBasicHW, Name: "TCA_STATS_BASIC_HW"},
-}
 
 // QdiscSent is struct gnet_stats_basic: what has been sent. Bytes are those of frames, and of a packet that is
 // segmented later, those of all its frames (qdisc_pkt_len_init, net/core/dev.c).

@@ -42,7 +42,7 @@ var tbfTable = wire.Table[*TBF]{
 	wire.U64(tcaTBFPRate64, "TCA_TBF_PRATE64", func(t *TBF) *uint64 { return &t.PeakRate }),
 	wire.U32(tcaTBFBurst, "TCA_TBF_BURST", func(t *TBF) *uint32 { return &t.Burst }),
 	wire.U32(tcaTBFPBurst, "TCA_TBF_PBURST", func(t *TBF) *uint32 { return &t.PeakSize }),
-	wire.Unknown(func(t *TBF) *[]wire.Attr { return &t.Rest }, tbfKnown...),
+	wire.Unknown(func(t *TBF) *[]wire.Attr { return &t.Rest }, words.Group("tbf")),
 }
 
 // Attributes of linux/pkt_sched.h, which golang.org/x/sys does not have. The last ones are of Linux 3.14.
@@ -56,14 +56,6 @@ const (
 	tcaTBFPBurst  = 7
 	tcaTBFPad     = 8
 )
-
-// tbfKnown are those that have no field. The tables are of a time when the kernel did not divide: what a packet of
-// each size costs.
-var tbfKnown = []wire.Known{
-	{Type: tcaTBFRTab, Name: "TCA_TBF_RTAB"},
-	{Type: tcaTBFPTab, Name: "TCA_TBF_PTAB"},
-	{Type: tcaTBFPad, Name: "TCA_TBF_PAD"},
-}
 
 // TBFParms is struct tc_tbf_qopt.
 type TBFParms struct {

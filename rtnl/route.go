@@ -74,20 +74,7 @@ var routeTable = wire.Table[*Route]{
 	wire.Struct(unix.RTA_CACHEINFO, "RTA_CACHEINFO", func(r *Route) **RouteCacheInfo { return &r.CacheInfo }, &routeCacheInfoTable),
 	wire.Opt(unix.RTA_PREF, "RTA_PREF", func(r *Route) **RoutePref { return &r.Pref }),
 	wire.U32(rtaNextHopID, "RTA_NH_ID", func(r *Route) *uint32 { return &r.NextHopID }),
-	wire.Unknown(func(r *Route) *[]wire.Attr { return &r.Rest }, routeKnown...),
-}
-
-// routeKnown are those that have no field.
-var routeKnown = []wire.Known{
-	{Type: unix.RTA_FLOW, Name: "RTA_FLOW", Show: showNumber},
-	{Type: unix.RTA_MARK, Name: "RTA_MARK", Show: showNumber},
-	{Type: unix.RTA_VIA, Name: "RTA_VIA"},
-	{Type: unix.RTA_NEWDST, Name: "RTA_NEWDST"},
-	{Type: unix.RTA_ENCAP_TYPE, Name: "RTA_ENCAP_TYPE", Show: showNumber},
-	{Type: unix.RTA_ENCAP, Name: "RTA_ENCAP"},
-	{Type: unix.RTA_EXPIRES, Name: "RTA_EXPIRES", Show: showNumber},
-	{Type: unix.RTA_UID, Name: "RTA_UID", Show: showNumber},
-	{Type: unix.RTA_TTL_PROPAGATE, Name: "RTA_TTL_PROPAGATE", Show: showNumber},
+	wire.Unknown(func(r *Route) *[]wire.Attr { return &r.Rest }, words.Group("route")),
 }
 
 const rtaNextHopID = 30 // RTA_NH_ID, linux/rtnetlink.h

@@ -20,24 +20,7 @@ var routeMetricsTable = wire.Table[*RouteMetrics]{
 	wire.U32(unix.RTAX_MTU, "RTAX_MTU", func(m *RouteMetrics) *uint32 { return &m.MTU }),
 	wire.U32(unix.RTAX_ADVMSS, "RTAX_ADVMSS", func(m *RouteMetrics) *uint32 { return &m.AdvMSS }),
 	wire.U32(unix.RTAX_HOPLIMIT, "RTAX_HOPLIMIT", func(m *RouteMetrics) *uint32 { return &m.HopLimit }),
-	wire.Unknown(func(m *RouteMetrics) *[]wire.Attr { return &m.Rest }, metricKnown...),
-}
-
-// metricKnown are those that have no field.
-var metricKnown = []wire.Known{
-	{Type: unix.RTAX_WINDOW, Name: "RTAX_WINDOW", Show: showNumber},
-	{Type: unix.RTAX_RTT, Name: "RTAX_RTT", Show: showNumber},
-	{Type: unix.RTAX_RTTVAR, Name: "RTAX_RTTVAR", Show: showNumber},
-	{Type: unix.RTAX_SSTHRESH, Name: "RTAX_SSTHRESH", Show: showNumber},
-	{Type: unix.RTAX_CWND, Name: "RTAX_CWND", Show: showNumber},
-	{Type: unix.RTAX_REORDERING, Name: "RTAX_REORDERING", Show: showNumber},
-	{Type: unix.RTAX_INITCWND, Name: "RTAX_INITCWND", Show: showNumber},
-	{Type: unix.RTAX_FEATURES, Name: "RTAX_FEATURES", Show: showNumber},
-	{Type: unix.RTAX_RTO_MIN, Name: "RTAX_RTO_MIN", Show: showNumber},
-	{Type: unix.RTAX_INITRWND, Name: "RTAX_INITRWND", Show: showNumber},
-	{Type: unix.RTAX_QUICKACK, Name: "RTAX_QUICKACK", Show: showNumber},
-	{Type: unix.RTAX_CC_ALGO, Name: "RTAX_CC_ALGO", Show: showText},
-	{Type: unix.RTAX_FASTOPEN_NO_COOKIE, Name: "RTAX_FASTOPEN_NO_COOKIE", Show: showNumber},
+	wire.Unknown(func(m *RouteMetrics) *[]wire.Attr { return &m.Rest }, words.Group("metrics")),
 }
 
 // RouteCacheInfo is struct rta_cacheinfo, linux/rtnetlink.h. The times are clock ticks (USER_HZ).

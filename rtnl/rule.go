@@ -82,17 +82,8 @@ var ruleTable = wire.Table[*Rule]{
 	wire.U8(unix.FRA_IP_PROTO, "FRA_IP_PROTO", func(r *Rule) *uint8 { return &r.IPProtocol }),
 	wire.Struct(unix.FRA_SPORT_RANGE, "FRA_SPORT_RANGE", func(r *Rule) **PortRange { return &r.SrcPorts }, &portRangeTable),
 	wire.Struct(unix.FRA_DPORT_RANGE, "FRA_DPORT_RANGE", func(r *Rule) **PortRange { return &r.DstPorts }, &portRangeTable),
-	wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Rest }, ruleKnown...),
+	wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Rest }, words.Group("rule")),
 }
-
-// ruleKnown are those that have no field.
-var ruleKnown = []wire.Known{
-	{Type: unix.FRA_FLOW, Name: "FRA_FLOW", Show: showNumber},
-	{Type: unix.FRA_TUN_ID, Name: "FRA_TUN_ID"},
-	{Type: fraDSCP, Name: "FRA_DSCP", Show: showNumber},
-}
-
-const fraDSCP = 25 // FRA_DSCP, linux/fib_rules.h, Linux 6.12
 
 // UIDRange is struct fib_rule_uid_range, linux/fib_rules.h: the users whose sockets a rule is for, both ends included.
 type UIDRange struct {

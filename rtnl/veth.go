@@ -17,6 +17,7 @@ const vethInfoPeer = 1 // VETH_INFO_PEER, linux/veth.h
 
 var vethTable = wire.Table[*Veth]{
 	wire.Nest(vethInfoPeer, "VETH_INFO_PEER", func(v *Veth) **Link { return &v.Peer }, &linkAttrs),
+	wire.Named[*Veth](words.Group("veth")),
 }
 
 // VethPair describes a pair of links: one, and its peer. IFF_UP in the peer's flags makes the kernel refuse the

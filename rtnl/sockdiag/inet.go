@@ -142,19 +142,7 @@ var answerTable = wire.Join(
 		wire.U8(8, "INET_DIAG_SHUTDOWN", func(a *inetAnswer) *uint8 { return &a.Shutdown }),
 		wire.U8(11, "INET_DIAG_SKV6ONLY", func(a *inetAnswer) *uint8 { return &a.V6Only }),
 		wire.U32(15, "INET_DIAG_MARK", func(a *inetAnswer) *uint32 { return &a.Mark }),
-		wire.Unknown(func(a *inetAnswer) *[]wire.Attr { return &a.Unknown },
-			wire.Known{Type: 1, Name: "INET_DIAG_MEMINFO"},
-			wire.Known{Type: 2, Name: "INET_DIAG_INFO"},
-			wire.Known{Type: 4, Name: "INET_DIAG_CONG"},
-			wire.Known{Type: 5, Name: "INET_DIAG_TOS"},
-			wire.Known{Type: 6, Name: "INET_DIAG_TCLASS"},
-			wire.Known{Type: 7, Name: "INET_DIAG_SKMEMINFO"},
-			wire.Known{Type: 12, Name: "INET_DIAG_LOCALS"}, // SCTP: struct sockaddr_storage, as many as there are
-			wire.Known{Type: 13, Name: "INET_DIAG_PEERS"},
-			wire.Known{Type: 17, Name: "INET_DIAG_CLASS_ID"},
-			wire.Known{Type: 21, Name: "INET_DIAG_CGROUP_ID"},
-			wire.Known{Type: 22, Name: "INET_DIAG_SOCKOPT"},
-		),
+		wire.Unknown(func(a *inetAnswer) *[]wire.Attr { return &a.Unknown }, words.Group("answer")),
 	},
 )
 

@@ -86,10 +86,19 @@ type Protocol struct {
 	// Annotate gives values a meaning that other parts of their message say: after a View was made of the message, whose body is
 	// body. It is nil where there is nothing to be added.
 	Annotate func(v *View, body []byte)
+	// Look finds the type of a message whose number does not say enough, by what is in it (generic netlink: a family's
+	// command). It may learn from the messages that it is shown, in their order. It is nil, or returns nil, where the
+	// number says enough.
+	Look func(h netlink.Header, body []byte) *Info
 }
 
-// infoOf is Info, for a message with its flags.
-func (p *Protocol) infoOf(h netlink.Header) *Info {
+// infoOf is Info, for a whole message.
+func (p *Protocol) infoOf(h netlink.Header, body []byte) *Info {
+	if p.Look != nil {
+		if info := p.Look(h, body); info != nil {
+			return info
+		}
+	}
 	if p.Asked != nil && h.Flags&netlink.Request != 0 {
 		if info := p.Asked(uint16(h.Type)); info != nil {
 			return info

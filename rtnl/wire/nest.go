@@ -148,12 +148,50 @@ func (n *nestBy) get(v unsafe.Pointer, a Attr) error {
 
 func (n *nestBy) show(a Attr) string { return hex(a.Data) }
 func (n *nestBy) shapeless() bool    { return true }
+func (n *nestBy) of() reflect.Type   { return n.typ }
 
 func (n *nestBy) inner(v unsafe.Pointer) layout {
 	if k := n.kinds.find(n.key(v)); k != nil {
 		return k.table
 	}
 	return nil
+}
+
+// When is a row that means something only where fields of the fixed struct say so; elsewhere it is passed over, and shown
+// as a dictionary has it.
+func When[P any](cond func(P) bool, r Row[P]) Row[P] {
+	c := &guarded{r.row.codec, func(v unsafe.Pointer) bool { return cond(pointer[P](v)) }, reflect.TypeFor[P]().Elem()}
+	return Row[P]{&row{typ: r.row.typ, name: r.row.name, role: late, codec: c}}
+}
+
+type guarded struct {
+	codec
+	cond func(v unsafe.Pointer) bool
+	typ  reflect.Type // of the struct that the row is of
+}
+
+func (g *guarded) get(v unsafe.Pointer, a Attr) error {
+	if !g.cond(v) {
+		return nil
+	}
+	return g.codec.get(v, a)
+}
+
+func (g *guarded) show(a Attr) string { return hex(a.Data) }
+
+func (g *guarded) inner(v unsafe.Pointer) layout {
+	if !g.cond(v) {
+		return nil
+	}
+	return g.codec.inner(v)
+}
+
+func (g *guarded) shapeless() bool  { return true }
+func (g *guarded) of() reflect.Type { return g.typ }
+
+// A dependent codec is of a late row.
+type dependent interface {
+	of() reflect.Type // the struct that the row is of
 }
 
 // Raw is the payload of a NestBy whose name is not known.

@@ -104,9 +104,9 @@ func (rs rows) decodeKeys(b []byte) unsafe.Pointer {
 	if i < 0 {
 		return nil
 	}
-	v := reflect.New(rs[i].codec.(*nestBy).typ).UnsafePointer()
+	v := reflect.New(rs[i].codec.(dependent).of()).UnsafePointer()
 	rest, err := rs.decodeFields(b, v)
-	if err != nil {
+	if err != nil || !slices.ContainsFunc(rs, func(r *row) bool { _, ok := r.codec.(*nestBy); return ok }) {
 		return v
 	}
 	for a := range attrs(rest) {
@@ -133,11 +133,7 @@ func (r *row) attrName(typ uint16) string {
 	if r.role != unknown {
 		return r.name
 	}
-	o := r.codec.(*others)
-	if k := o.find(typ); k != nil {
-		return k.Name
-	}
-	return o.more.get().attrName(typ)
+	return r.codec.(*others).more.get().attrName(typ)
 }
 
 func unnamed(typ uint16) string { return "attribute " + strconv.Itoa(int(typ)) }

@@ -3,49 +3,30 @@ package wire
 import "unsafe"
 
 // Unknown keeps the attributes that no row of the table has a field for, and sends them again, in its own place in the
-// table. Those that a group of a dictionary names, of which the kernel tells and which nobody here asks for, are shown
-// by it.
-func Unknown[P any](f func(P) *[]Attr, known ...Known) Row[P] {
-	return Row[P]{unknownRow(at(f), known, Group{})}
+// table. The kernel tells of many that nobody here asks for: they are shown by the names that a group of a dictionary
+// has for them.
+func Unknown[P any](f func(P) *[]Attr, more ...Group) Row[P] {
+	return Row[P]{unknownRow(at(f), more)}
 }
 
-// UnknownIn is Unknown, with the names that a dictionary has.
-func UnknownIn[P any](f func(P) *[]Attr, more Group) Row[P] {
-	return Row[P]{unknownRow(at(f), nil, more)}
-}
-
-// A Known is an attribute that has a name and no field.
-type Known struct {
-	Type uint16
-	Name string
-	Show func(a Attr) string // nil: in hexadecimal
-}
-
-// Named names the attributes that no row of the table has a field for, without keeping them.
+// Named shows the attributes that no row of the table has a field for by a group's names, and does not keep them.
 func Named[P any](more Group) Row[P] {
-	return Row[P]{unknownRow(nil, nil, more)}
+	return Row[P]{unknownRow(nil, []Group{more})}
 }
 
 //go:noinline
-func unknownRow(at getter, known []Known, more Group) *row {
-	return &row{role: unknown, codec: &others{at: at, known: known, more: more}}
+func unknownRow(at getter, more []Group) *row {
+	o := &others{at: at}
+	if len(more) > 0 {
+		o.more = more[0]
+	}
+	return &row{role: unknown, codec: o}
 }
 
 type others struct {
 	flat
-	at    getter // nil where they are not kept
-	known []Known
-	more  Group
-}
-
-// find is what is known of an attribute type, or nil.
-func (o *others) find(typ uint16) *Known {
-	for i := range o.known {
-		if o.known[i].Type == typ {
-			return &o.known[i]
-		}
-	}
-	return nil
+	at   getter // nil where they are not kept
+	more Group
 }
 
 func (o *others) put(e *Encoder, _ *row, v unsafe.Pointer) {
@@ -67,9 +48,4 @@ func (o *others) get(v unsafe.Pointer, a Attr) error {
 	return nil
 }
 
-func (o *others) show(a Attr) string {
-	if k := o.find(a.Type); k != nil && k.Show != nil {
-		return k.Show(a)
-	}
-	return hex(a.Data)
-}
+func (o *others) show(a Attr) string { return hex(a.Data) }

@@ -47,7 +47,7 @@ func (p *Protocol) head(b []byte) (v View, info *Info, body []byte, err error) {
 	if err != nil {
 		return View{}, nil, nil, err
 	}
-	info = p.infoOf(h)
+	info = p.infoOf(h, body)
 	v = View{Header: h, Name: info.Name}
 	if h.Flags != 0 {
 		v.Flags = strings.Split(flagNames(info.Name, h.Flags), "|")

@@ -11,8 +11,8 @@ import (
 // what the kernel tells that no table asks for. It takes part in showing a message, and in reading one that a person has
 // written, and in nothing else.
 //
-// It is text, in blocks with an empty line between them, and a line that begins with # is a comment. A block is of one
-// of four sorts, which its first line says:
+// It is text, in blocks with an empty line between them; a line that begins with # is a comment. The first line of a
+// block says of what sort it is:
 //
 //	group link IFLA_                  a message's body, a C struct, or the payload of a nested attribute
 //	. ifi_family u8 enum af             a field of the fixed struct, in its order; fields come first
@@ -20,6 +20,7 @@ import (
 //	1 ADDRESS mac                       an attribute: its number, its name without the block's prefix, how it is read
 //	18 LINKINFO nest linkinfo
 //	1 =VETH_INFO_PEER nest link         a name that does not have the prefix
+//	+ proplist                          what another group has, besides, where this one has not the same number
 //
 //	enum scope RT_SCOPE_              values of an enumeration, or bits of a flag word
 //	0 UNIVERSE 200 SITE
@@ -33,10 +34,12 @@ import (
 //	16 NEWLINK link
 //	120 NEWTUNNEL                       without a group: its body is not known
 //
+//	asked RTM_ 0                      the same, of requests whose body is another than their answers' is
+//
 // How a payload, or a field, is read:
 //
 //	u8 u16 u32 u64 s8 s16 s32 s64     a number in the host's byte order
-//	be16 be32 be64                    in network byte order
+//	be16 be32 be64 sbe32              in network byte order
 //	uint sint beuint                  of the size that the payload has
 //	NUMBER enum NAME                    by the names of an enum
 //	NUMBER flags NAME                   the same, a word of bits
@@ -55,8 +58,8 @@ import (
 // KEY is a whole name. Its value is the string or the decimal number that the attribute holds. A field's size in bytes is
 // that of its number, or stands after a colon: hex:8, str:16; ip:* takes what is left.
 type Dictionary struct {
-	text string
-	once sync.Once
+	texts []string
+	once  sync.Once
 
 	blocks map[string]string // from "group link" to the lines of the block, the first included; read when asked for
 
@@ -64,12 +67,12 @@ type Dictionary struct {
 	groups   map[string]*group
 	enums    map[string]Names
 	kinds    map[string][]choice
-	messages map[uint16]*Info
+	messages map[string]map[uint16]*Info // by the sort and name of the block
 }
 
 // NewDictionary makes a dictionary of texts. They are read when something is first looked up.
 func NewDictionary(texts ...string) *Dictionary {
-	return &Dictionary{text: strings.Join(texts, "\n\n")}
+	return &Dictionary{texts: texts}
 }
 
 // A Group is a block of a Dictionary, by its name.
@@ -93,22 +96,29 @@ func (g Group) get() *group {
 func (d *Dictionary) index() {
 	d.blocks = map[string]string{}
 	d.groups, d.enums = map[string]*group{}, map[string]Names{}
-	d.kinds, d.messages = map[string][]choice{}, map[uint16]*Info{}
-	for block := range strings.SplitSeq(d.text, "\n\n") {
-		for strings.HasPrefix(block, "\n") || strings.HasPrefix(block, "#") {
-			_, block, _ = strings.Cut(block, "\n")
+	d.kinds, d.messages = map[string][]choice{}, map[string]map[uint16]*Info{}
+	for _, text := range d.texts {
+		for block := range strings.SplitSeq(text, "\n\n") {
+			d.add(block)
 		}
-		head, _, _ := strings.Cut(block, "\n")
-		words := strings.Fields(head)
-		if len(words) < 2 {
-			continue
-		}
-		name := words[1]
-		if words[0] == "messages" && len(words) > 2 {
-			name = words[2]
-		}
-		d.blocks[words[0]+" "+name] = block
 	}
+}
+
+// add notes where a block is.
+func (d *Dictionary) add(block string) {
+	for strings.HasPrefix(block, "\n") || strings.HasPrefix(block, "#") {
+		_, block, _ = strings.Cut(block, "\n")
+	}
+	head, _, _ := strings.Cut(block, "\n")
+	words := strings.Fields(head)
+	if len(words) < 2 {
+		return
+	}
+	name := words[1]
+	if (words[0] == "messages" || words[0] == "asked") && len(words) > 2 {
+		name = words[2]
+	}
+	d.blocks[words[0]+" "+name] = block
 }
 
 // lines gives the words of the lines of a block, but for its first line, whose words it returns; nil where there is no
@@ -129,34 +139,34 @@ func (d *Dictionary) lines(sort, name string, each func(words []string)) (head [
 }
 
 // Message finds a message type by its number; nil where the dictionary has none.
-func (d *Dictionary) Message(typ uint16) *Info {
+func (d *Dictionary) Message(typ uint16) *Info { return d.message("messages", typ) }
+
+// Asked finds the message type of a request, where that has another body than its answer has; nil where it does not.
+func (d *Dictionary) Asked(typ uint16) *Info { return d.message("asked", typ) }
+
+func (d *Dictionary) message(sort string, typ uint16) *Info {
 	d.once.Do(d.index)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if info, ok := d.messages[typ]; ok {
-		return info
-	}
-	var found *Info
-	var infos []*Info
-	head := d.lines("messages", strconv.Itoa(int(typ>>8)), func(words []string) {
-		n, err := strconv.ParseUint(words[0], 10, 8)
-		if err != nil || len(words) < 2 {
-			return
-		}
-		info := &Info{Type: typ&0xff00 | uint16(n), Name: words[1]}
-		if len(words) > 2 {
-			info.words = d.Group(words[2])
-		}
-		infos = append(infos, info)
-	})
-	for _, info := range infos {
-		info.Name = prefixed(head[1], info.Name)
-		d.messages[info.Type] = info
-		if info.Type == typ {
-			found = info
+	name := strconv.Itoa(int(typ >> 8))
+	all, ok := d.messages[sort+name]
+	if !ok {
+		all = map[uint16]*Info{}
+		d.messages[sort+name] = all
+		head := d.lines(sort, name, func(words []string) {
+			if n, err := strconv.ParseUint(words[0], 10, 8); err == nil && len(words) > 1 {
+				info := &Info{Type: typ&0xff00 | uint16(n), Name: words[1]}
+				if len(words) > 2 {
+					info.words = d.Group(words[2])
+				}
+				all[info.Type] = info
+			}
+		})
+		for _, info := range all {
+			info.Name = prefixed(head[1], info.Name)
 		}
 	}
-	return found
+	return all[typ]
 }
 
 // prefixed is a whole name: "-" is an empty prefix, and a name that begins with = has none.
@@ -202,3 +212,6 @@ func prefixOf(head []string) string {
 	}
 	return "-"
 }
+
+// Info is a message type whose body is the group.
+func (g Group) Info(typ uint16, name string) *Info { return &Info{Type: typ, Name: name, words: g} }

@@ -43,11 +43,22 @@ func (d *Dictionary) group(name string) *group {
 	d.once.Do(d.index)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.readGroup(name)
+}
+
+// readGroup is group, under the lock.
+func (d *Dictionary) readGroup(name string) *group {
 	if g, ok := d.groups[name]; ok {
 		return g
 	}
 	g := &group{words: d, name: name}
+	var included []entry
 	head := d.lines("group", name, func(words []string) {
+		if words[0] == "+" && len(words) > 1 && words[1] != name {
+			if other := d.readGroup(words[1]); other != nil {
+				included = append(included, other.attrs...)
+			}
+		}
 		if len(words) < 3 {
 			return
 		}
@@ -65,6 +76,7 @@ func (d *Dictionary) group(name string) *group {
 		for i := range g.attrs {
 			g.attrs[i].name = prefixed(prefixOf(head), g.attrs[i].name)
 		}
+		g.attrs = append(g.attrs, included...)
 	}
 	d.groups[name] = g
 	return g
@@ -87,6 +99,9 @@ func (d *Dictionary) choose(kinds, value string) (f form, ok bool) {
 		})
 		d.kinds[kinds] = choices
 	}
+	if value == "" {
+		value = "_" // there is no such key
+	}
 	for _, c := range choices {
 		if c.value == value || c.value == "*" {
 			return c.form, true
@@ -95,9 +110,9 @@ func (d *Dictionary) choose(kinds, value string) (f form, ok bool) {
 	return form{}, false
 }
 
-// numbers are the sizes of the types of numbers.
+// numberSize is the size of a number's type, 0 for one of any size.
 func numberSize(word string) (size int, ok bool) {
-	for prefix := range strings.SplitSeq("u s be", " ") {
+	for prefix := range strings.SplitSeq("u s be sbe", " ") {
 		bits, found := strings.CutPrefix(word, prefix)
 		if !found {
 			continue
@@ -134,7 +149,7 @@ func readForm(words []string) form {
 	}
 	if n, ok := numberSize(kind); ok {
 		f.size, f.plain = n, true
-		f.big, f.sign = kind[0] == 'b', kind[0] == 's'
+		f.big, f.sign = strings.Contains(kind, "be"), kind[0] == 's'
 		f.how, f.of = word(1), word(2)
 		return f
 	}

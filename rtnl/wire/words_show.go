@@ -18,7 +18,10 @@ func (g *group) show(b []byte, offset int, up *scope) []Node {
 			size = len(b) - n
 		}
 		if n == len(b) && g.isStruct() {
-			break // an older kernel's struct
+			break // an older kernel's struct, which has fewer
+		}
+		if size > len(b)-n && g.isStruct() {
+			break
 		}
 		if size > len(b)-n || size == 0 && e.form.size == 0 {
 			return append(nodes, malformed(b[n:], offset+n)...)
@@ -158,7 +161,7 @@ func (d *Dictionary) number(f *form, b []byte) string {
 	switch f.how {
 	case "enum":
 		for _, name := range d.names(f.of) {
-			if name.Value == n || f.sign && int64(name.Value) == signed {
+			if name.Value<<(64-8*size) == n<<(64-8*size) { // which holds for negative ones too
 				return name.Name
 			}
 		}
