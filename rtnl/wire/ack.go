@@ -70,7 +70,7 @@ var policyTable = Table[*policy]{
 	U64(5, "NL_POLICY_TYPE_ATTR_MAX_VALUE_U", func(p *policy) *uint64 { return &p.Max }),
 	U32(6, "NL_POLICY_TYPE_ATTR_MIN_LENGTH", func(p *policy) *uint32 { return &p.MinLength }),
 	U32(7, "NL_POLICY_TYPE_ATTR_MAX_LENGTH", func(p *policy) *uint32 { return &p.MaxLength }),
-	U64(11, "NL_POLICY_TYPE_ATTR_MASK", func(p *policy) *uint64 { return &p.Mask }),
+	U64(12, "NL_POLICY_TYPE_ATTR_MASK", func(p *policy) *uint64 { return &p.Mask }),
 }
 
 // ackParts are the places in the body of an NLMSG_ERROR or NLMSG_DONE.

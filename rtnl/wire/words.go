@@ -21,6 +21,7 @@ import (
 //	18 LINKINFO nest linkinfo
 //	1 =VETH_INFO_PEER nest link         a name that does not have the prefix
 //	+ proplist                          what another group has, besides, where this one has not the same number
+//	+                                   attributes that have no names here
 //
 //	enum scope RT_SCOPE_              values of an enumeration, or bits of a flag word
 //	0 UNIVERSE 200 SITE
@@ -35,6 +36,8 @@ import (
 //	120 NEWTUNNEL                       without a group: its body is not known
 //
 //	asked RTM_ 0                      the same, of requests whose body is another than their answers' is
+//
+//	genl WG_CMD_ wireguard            the same, the commands of a family of generic netlink
 //
 // How a payload, or a field, is read:
 //
@@ -115,7 +118,7 @@ func (d *Dictionary) add(block string) {
 		return
 	}
 	name := words[1]
-	if (words[0] == "messages" || words[0] == "asked") && len(words) > 2 {
+	if (words[0] == "messages" || words[0] == "asked" || words[0] == "genl") && len(words) > 2 {
 		name = words[2]
 	}
 	d.blocks[words[0]+" "+name] = block
@@ -139,20 +142,28 @@ func (d *Dictionary) lines(sort, name string, each func(words []string)) (head [
 }
 
 // Message finds a message type by its number; nil where the dictionary has none.
-func (d *Dictionary) Message(typ uint16) *Info { return d.message("messages", typ) }
+func (d *Dictionary) Message(typ uint16) *Info {
+	return d.message("messages", strconv.Itoa(int(typ>>8)), typ)
+}
 
 // Asked finds the message type of a request, where that has another body than its answer has; nil where it does not.
-func (d *Dictionary) Asked(typ uint16) *Info { return d.message("asked", typ) }
+func (d *Dictionary) Asked(typ uint16) *Info {
+	return d.message("asked", strconv.Itoa(int(typ>>8)), typ)
+}
 
-func (d *Dictionary) message(sort string, typ uint16) *Info {
+// Command finds a command of a family of generic netlink; nil where the dictionary has none.
+func (d *Dictionary) Command(family string, cmd uint8) *Info {
+	return d.message("genl", family, uint16(cmd))
+}
+
+func (d *Dictionary) message(sort, name string, typ uint16) *Info {
 	d.once.Do(d.index)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	name := strconv.Itoa(int(typ >> 8))
-	all, ok := d.messages[sort+name]
+	all, ok := d.messages[sort+" "+name]
 	if !ok {
 		all = map[uint16]*Info{}
-		d.messages[sort+name] = all
+		d.messages[sort+" "+name] = all
 		head := d.lines(sort, name, func(words []string) {
 			if n, err := strconv.ParseUint(words[0], 10, 8); err == nil && len(words) > 1 {
 				info := &Info{Type: typ&0xff00 | uint16(n), Name: words[1]}

@@ -42,7 +42,7 @@ func (d *Dictionary) Entries() (all []WordsEntry, wrong []string) {
 			for _, c := range d.kinds[name] {
 				wrong = append(wrong, d.check(key+" "+c.value, &c.form)...)
 			}
-		case "messages", "asked":
+		case "messages", "asked", "genl":
 			all = append(all, d.allMessages(sort, name, &wrong)...)
 		default:
 			wrong = append(wrong, key+": no such sort of block")
@@ -54,8 +54,8 @@ func (d *Dictionary) Entries() (all []WordsEntry, wrong []string) {
 
 func (d *Dictionary) allMessages(sort, name string, wrong *[]string) (all []WordsEntry) {
 	base, _ := strconv.ParseUint(name, 10, 8)
-	d.message(sort, uint16(base)<<8)
-	for typ, info := range d.messages[sort+name] {
+	d.message(sort, name, uint16(base)<<8)
+	for typ, info := range d.messages[sort+" "+name] {
 		all = append(all, WordsEntry{sort + " " + name, info.Name, uint64(typ & 0xff)})
 		if info.words.words != nil && info.words.get() == nil {
 			*wrong = append(*wrong, sort+" "+info.Name+": no group "+info.words.name)

@@ -11,6 +11,7 @@ type group struct {
 	name   string
 	fields []entry // of the fixed struct, in their order
 	attrs  []entry // by their numbers, most of them in order
+	open   bool    // attributes follow, whether attrs names them or not
 }
 
 // An entry is a field or an attribute of a group.
@@ -59,6 +60,7 @@ func (d *Dictionary) readGroup(name string) *group {
 				included = append(included, other.attrs...)
 			}
 		}
+		g.open = g.open || words[0] == "+"
 		if len(words) < 3 {
 			return
 		}
@@ -186,4 +188,4 @@ func (g *group) attrName(typ uint16) string {
 }
 
 // isStruct reports whether a group is a C struct and nothing else.
-func (g *group) isStruct() bool { return len(g.attrs) == 0 && len(g.fields) > 0 }
+func (g *group) isStruct() bool { return len(g.attrs) == 0 && len(g.fields) > 0 && !g.open }
