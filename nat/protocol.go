@@ -9,7 +9,9 @@ import (
 )
 
 // Protocol is NETLINK_NETFILTER, with the message types that this package knows.
-var Protocol = &wire.Protocol{Name: "NETLINK_NETFILTER", Family: unix.NETLINK_NETFILTER, Lookup: lookup, Annotate: annotate}
+var Protocol = &wire.Protocol{
+	Name: "NETLINK_NETFILTER", Family: unix.NETLINK_NETFILTER, Lookup: lookup, Asked: words.Asked, Annotate: annotate,
+}
 
 // The message types of nftables are those of enum nf_tables_msg_types (linux/netfilter/nf_tables.h), with the subsystem
 // in the upper byte: NFNL_SUBSYS_NFTABLES, linux/netfilter/nfnetlink.h.
