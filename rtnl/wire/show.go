@@ -72,7 +72,7 @@ func (rs *rows) show(b []byte, offset int, up *scope) []Node {
 func (rs rows) showAttr(v unsafe.Pointer, here *scope, a Attr, at int) Node {
 	r := rs.find(a.Type)
 	in := r.innerOf(v)
-	if g := rs.more(); g != nil && in == nil && (r.role != plain || r.codec.shapeless()) && g.find(a.Type) != nil {
+	if g := rs.more(); g != nil && g.find(a.Type) != nil && r.lessThan(in, a) {
 		return g.showAttr(here, a, at)
 	}
 	node := Node{Name: r.attrName(a.Type), Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data)}
@@ -85,6 +85,23 @@ func (rs rows) showAttr(v unsafe.Pointer, here *scope, a Attr, at int) Node {
 		node.Value = hex(a.Data)
 	}
 	return node
+}
+
+// lessThan reports whether a row says less of an attribute than a dictionary that has it: it has no row of its own, or
+// none that says what its bytes are, or it is of a C struct that has grown since.
+func (r *row) lessThan(in layout, a Attr) bool {
+	if in == nil {
+		return r.role != plain || r.codec.shapeless()
+	}
+	t, ok := in.(*rows)
+	if !ok || !t.isStruct() {
+		return false
+	}
+	n := 0
+	for _, field := range *t {
+		n += field.size
+	}
+	return len(a.Data) > n
 }
 
 // more is the group of a dictionary that names what no row does; nil where there is none.
