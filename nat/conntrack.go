@@ -161,6 +161,7 @@ var tupleProtoTable = wire.Table[*TupleProto]{
 var connectionFilterTable = wire.Table[*ConnectionFilter]{
 	wire.U32(1, "CTA_FILTER_ORIG_FLAGS", func(f *ConnectionFilter) *TupleParts { return &f.Orig }),
 	wire.U32(2, "CTA_FILTER_REPLY_FLAGS", func(f *ConnectionFilter) *TupleParts { return &f.Reply }),
+	wire.Named[*ConnectionFilter](words.Group("ct_filter")),
 }
 
 // trackSubsystem is the upper byte of ctnetlink's message types.

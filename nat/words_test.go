@@ -31,3 +31,21 @@ func TestWords(t *testing.T) {
 		"IPSET_ADD": "the same", "IPSET_DEL": "the same", "IPSET_TEST": "the same", "IPSET_CREATE": "the same",
 	})
 }
+
+// The tables have the names and numbers of the dictionary, and it names what they have no rows for.
+func TestTablesAgree(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for typ := range 1 << 16 {
+		info := Protocol.Lookup(uint16(typ))
+		if info == nil {
+			continue
+		}
+		for _, d := range info.Disagreements() {
+			if !seen[d] {
+				t.Error(d)
+			}
+			seen[d] = true
+		}
+	}
+}

@@ -36,6 +36,7 @@ var linkAFTable = wire.Table[*LinkAF]{
 
 var linkInetTable = wire.Table[*LinkInet]{
 	wire.Custom(unix.IFLA_INET_CONF, "IFLA_INET_CONF", true, putDevConf, getDevConf, showDevConf),
+	wire.Named[*LinkInet](words.Group("inet")),
 }
 
 // DevConf is a link's IPv4 sysctls. Got from the kernel it has them all; sent, those to set.

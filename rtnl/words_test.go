@@ -39,3 +39,21 @@ func TestWords(t *testing.T) {
 		"BR_MCAST_DIR_": "indexes into br_mcast_stats", "TC_MQPRIO_HW_OFFLOAD_": "of struct tc_mqprio_qopt, 0 or 1",
 	})
 }
+
+// The tables have the names and numbers of the dictionary, and it names what they have no rows for.
+func TestTablesAgree(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for typ := range 1 << 16 {
+		info := Protocol.Lookup(uint16(typ))
+		if info == nil {
+			continue
+		}
+		for _, d := range info.Disagreements() {
+			if !seen[d] {
+				t.Error(d)
+			}
+			seen[d] = true
+		}
+	}
+}

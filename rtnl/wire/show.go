@@ -72,8 +72,10 @@ func (rs *rows) show(b []byte, offset int, up *scope) []Node {
 func (rs rows) showAttr(v unsafe.Pointer, here *scope, a Attr, at int) Node {
 	r := rs.find(a.Type)
 	in := r.innerOf(v)
-	if g := rs.more(); g != nil && g.find(a.Type) != nil && r.lessThan(in, a) {
-		return g.showAttr(here, a, at)
+	if r != nil && r.lessThan(in, a) {
+		if g := rs.more(); g.find(a.Type) != nil {
+			return g.showAttr(here, a, at)
+		}
 	}
 	node := Node{Name: r.attrName(a.Type), Type: a.Type, Offset: at, Header: attrHeader, Length: attrHeader + len(a.Data)}
 	switch {

@@ -108,10 +108,18 @@ func (p *Protocol) viewRequest(b []byte) Node {
 		{Name: "nlmsg_seq", Value: number(8), Offset: at + 8, Length: 4, Form: Number},
 		{Name: "nlmsg_pid", Value: number(12), Offset: at + 12, Length: 4, Form: Number},
 	}}
-	if body := b[headerSize:]; len(body) > 0 {
-		request.Children = append(request.Children,
-			Node{Name: "body", Value: hex(body), Offset: at + headerSize, Length: len(body)})
+	body := b[headerSize:]
+	if len(body) == 0 {
+		return request
 	}
+	h := netlink.Header{Type: netlink.HeaderType(native.Uint16(b[4:])), Flags: netlink.HeaderFlags(native.Uint16(b[6:]))}
+	sent := Node{Name: "body", Offset: at + headerSize, Length: len(body)}
+	if l := p.infoOf(h, body).layout(); l != nil {
+		sent.Children = l.show(body, sent.Offset, nil)
+	} else {
+		sent.Value = hex(body)
+	}
+	request.Children = append(request.Children, sent)
 	return request
 }
 

@@ -93,3 +93,51 @@ func (d *Dictionary) check(where string, f *form) []string {
 	}
 	return []string{where + ": " + f.kind + " is not known"}
 }
+
+// Disagreements says where the rows of the body of a message type, and of all that is in it, have another name or number
+// than the dictionary that names the rest. It is for tests.
+func (i *Info) Disagreements() []string {
+	if i.body == nil {
+		return nil
+	}
+	return i.body.disagreements(i.Name, map[*rows]bool{})
+}
+
+func (rs *rows) disagreements(where string, seen map[*rows]bool) (wrong []string) {
+	if seen[rs] {
+		return nil
+	}
+	seen[rs] = true
+	g := rs.more()
+	for _, r := range *rs {
+		if r.size == 0 && r.role != unknown && g != nil {
+			if e := g.find(r.typ); e == nil || e.name != r.name {
+				wrong = append(wrong, where+"/"+r.name+": not in the group "+g.name)
+			}
+		}
+		for _, in := range tablesIn(r.codec) {
+			wrong = append(wrong, in.disagreements(where+"/"+r.name, seen)...)
+		}
+	}
+	if g == nil && !rs.isStruct() {
+		wrong = append(wrong, where+": no dictionary names what it has no rows for")
+	}
+	return wrong
+}
+
+// tablesIn are the tables that a payload can be of.
+func tablesIn(c codec) (all []*rows) {
+	switch c := c.(type) {
+	case *guarded:
+		return tablesIn(c.codec)
+	case *nest:
+		all = append(all, c.table)
+	case *listOf:
+		all = append(all, c.table)
+	case *nestBy:
+		for i := range c.kinds {
+			all = append(all, c.kinds[i].table)
+		}
+	}
+	return all
+}
