@@ -19,14 +19,14 @@ func (p *Protocol) Refusal(sent []byte, purpose string, answer []byte) *Error {
 		sent = parts.request // whole, where the socket has not asked for less (NETLINK_CAP_ACK)
 	}
 	_, ack, _ := parseAck(h.Type == netlink.Done, uint16(h.Flags), body)
-	request, _, _, err := parseHeader(sent)
+	request, asked, _, err := parseHeader(sent)
 	if err == nil {
-		r := Request{Info: p.infoOf(request), Purpose: purpose}
+		r := Request{Info: p.infoOf(request, asked), Purpose: purpose}
 		return r.refusal(sent[:request.Length], 0, parts.errno, ack)
 	}
 	r := Request{Info: &Info{Name: "the request"}, Purpose: purpose}
 	if len(sent) >= headerSize { // its header alone
-		r.Info = p.infoOf(request)
+		r.Info = p.infoOf(request, nil)
 	}
 	e := r.failed(0, h.Sequence, parts.errno)
 	if ack != nil {
