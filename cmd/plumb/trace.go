@@ -51,7 +51,6 @@ type decoding struct {
 	out    *bufio.Writer
 	start  time.Time // what times count from, where the capture says it
 	tracer wire.Tracer
-	end    func()
 }
 
 func (d *decoding) register(f *flags) {
@@ -96,9 +95,6 @@ func (d *decoding) run(path string) error {
 		}
 	}
 	err := play(path, options, d)
-	if d.end != nil {
-		d.end()
-	}
 	return errors.Join(d.out.Flush(), err) // what could be read is shown all the same
 }
 
@@ -108,8 +104,7 @@ func (d *decoding) Trace(e wire.Event) {
 		options := trace.Options{Start: d.start, Color: colour(os.Stdout), Commands: (&tracing{}).commander()}
 		switch d.form {
 		case "short":
-			short := trace.Short(d.out, options)
-			d.tracer, d.end = short, short.Flush
+			d.tracer = trace.Short(d.out, options)
 		case "json":
 			d.tracer = trace.JSON(d.out, options)
 		default:

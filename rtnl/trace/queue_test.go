@@ -96,10 +96,6 @@ func TestQueueHandsOn(t *testing.T) {
 	}
 }
 
-type tracerFunc func(wire.Event)
-
-func (f tracerFunc) Trace(e wire.Event) { f(e) }
-
 // Tracing costs who traces next to no allocation: a message is copied.
 func TestQueueAllocations(t *testing.T) {
 	q := NewQueue(tracerFunc(func(wire.Event) {}), nil)
