@@ -125,6 +125,9 @@ func (a *attacher) run(ctx context.Context) (err error) {
 	if err := a.makePair(ctx); err != nil {
 		return err
 	}
+	if err := a.opened(); err != nil {
+		return err
+	}
 	tell.next("take an address", "a lease is an element of a set, which the kernel lets only one add; what the rules must know comes in the same transaction")
 	if err := a.takeLease(ctx); err != nil {
 		return err
@@ -139,9 +142,6 @@ func (a *attacher) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := a.stillHeld(); err != nil {
-		return err
-	}
-	if err := a.opened(); err != nil {
 		return err
 	}
 	received := true
