@@ -108,7 +108,7 @@ func TestDecodeStdin(t *testing.T) {
 		{"", "", "", "plumb: trace: decode standard input: there is no netlink message in it\n", 1},
 		{"--type RTM_NEW", dump, "", "there is no message type of that name", 2},
 		{"--family nobody", dump, "", "there is none of that name", 2},
-		{"--form page", dump, "", "text, short or json is needed", 2},
+		{"--form page", dump, "", "text, short, json or html is needed", 2},
 		{"/nonexistent", "", "", "plumb: trace: open /nonexistent: no such file", 1},
 		{"one two", "", "", "takes one file", 2},
 	} {

@@ -42,6 +42,14 @@ func TestHTML(t *testing.T) {
 			t.Errorf("the page of %s has %d events, the trace %d messages", name, events, lines)
 		}
 	}
+	pcap, decoded := filepath.Join(dir, "x.pcap"), filepath.Join(dir, "decoded.html")
+	s.succeeds("run", "--pcap", pcap, "--", "true")
+	if err := os.WriteFile(decoded, []byte(s.succeeds("trace", "decode", "--html", pcap)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if events, _ := readPage(t, decoded); events < 100 {
+		t.Errorf("the page of a capture has %d events", events)
+	}
 	if r := s.run("run", "--html", "/nowhere/x.html", "--", "true"); r.status != exitPlumb || !strings.Contains(r.stderr, "--html: open /nowhere/x.html") {
 		t.Errorf("a file that cannot be made: %+v", r)
 	}

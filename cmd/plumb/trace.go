@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"plumb/nat"
@@ -14,6 +15,7 @@ import (
 	"plumb/rtnl/sockdiag"
 	"plumb/rtnl/trace"
 	"plumb/rtnl/trace/capture"
+	"plumb/rtnl/trace/page"
 	"plumb/rtnl/wire"
 )
 
@@ -44,7 +46,7 @@ func traceCommand() command {
 
 // A decoding is one run of plumb trace decode.
 type decoding struct {
-	form   string // "text", "short" or "json"
+	form   string // "text", "short", "json" or "html"
 	family int
 	header string // the type of messages without a header
 
@@ -55,14 +57,16 @@ type decoding struct {
 
 func (d *decoding) register(f *flags) {
 	d.form = "text"
-	f.Func("form", "`FORM` of what is printed, as --trace has them: text, which is the usual one, short or json", func(s string) error {
-		if s != "text" && s != "short" && s != "json" {
-			return errors.New("text, short or json is needed")
+	f.Func("form", "`FORM` of what is printed: text, which is the usual one, short or json, as --trace has them, or html, a page as of --html", func(s string) error {
+		switch s {
+		case "text", "short", "json", "html":
+		default:
+			return errors.New("text, short, json or html is needed")
 		}
 		d.form = s
 		return nil
 	})
-	for _, form := range []string{"short", "json"} {
+	for _, form := range []string{"short", "json", "html"} {
 		f.BoolFunc(form, "the same as --form "+form, func(string) error {
 			d.form = form
 			return nil
@@ -107,6 +111,9 @@ func (d *decoding) Trace(e wire.Event) {
 			d.tracer = trace.Short(d.out, options)
 		case "json":
 			d.tracer = trace.JSON(d.out, options)
+		case "html":
+			html := page.New(d.out, page.Options{Title: "plumb " + strings.Join(os.Args[1:], " "), Start: d.start, Commands: options.Commands})
+			d.tracer, d.end = html, func() { _ = html.Close() } // what cannot be written, Flush says
 		default:
 			d.tracer = trace.Text(d.out, options)
 		}
