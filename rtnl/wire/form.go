@@ -27,6 +27,21 @@ func (r *row) form() Form {
 	return Opaque
 }
 
+// form is how a value that a dictionary describes is in its bytes.
+func (f *form) form() Form {
+	switch {
+	case f.plain && f.big:
+		return Network
+	case f.plain:
+		return Number
+	case f.kind == "str" || f.kind == "text":
+		return Chars
+	case f.kind == "pad":
+		return Filler
+	}
+	return Opaque
+}
+
 func (n *numeric) form() Form {
 	if n.big {
 		return Network

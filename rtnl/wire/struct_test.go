@@ -39,9 +39,9 @@ func TestStructTold(t *testing.T) {
 	}
 	whole := native.AppendUint16(native.AppendUint16(native.AppendUint16(native.AppendUint16(nil, 1), 2), 3), 4)
 	nodes := []Node{
-		{Name: "a", Value: "1", Length: 2},
-		{Name: "b", Value: "2", Offset: 2, Length: 2},
-		{Name: "c", Value: "3", Offset: 4, Length: 2},
+		{Name: "a", Value: "1", Length: 2, Form: Number},
+		{Name: "b", Value: "2", Offset: 2, Length: 2, Form: Number},
+		{Name: "c", Value: "3", Offset: 4, Length: 2, Form: Number},
 		{Name: "rest", Value: hex(whole[6:]), Offset: 6, Length: 2},
 	}
 	for n, want := range map[int][]Node{2: nodes[:1], 4: nodes[:2], 6: nodes[:3], 8: nodes} {

@@ -29,7 +29,7 @@ func (t *toldFields) showAll(b []byte, n, offset int) ([]Node, int) {
 			break
 		}
 		x, _ := getNumber(b[n:n+t.size], t.size, false) // it is long enough
-		nodes = append(nodes, Node{Name: name, Value: strconv.FormatUint(x, 10), Offset: offset + n, Length: t.size})
+		nodes = append(nodes, Node{Name: name, Value: strconv.FormatUint(x, 10), Offset: offset + n, Length: t.size, Form: Number})
 		n += t.size
 	}
 	return nodes, n

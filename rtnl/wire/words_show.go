@@ -74,7 +74,7 @@ func (s *scope) read(d *Dictionary, f *form, b []byte, node *Node) {
 			return
 		}
 	}
-	node.Value = d.valueOf(f, b)
+	node.Value, node.Form = d.valueOf(f, b), f.form()
 }
 
 // chosen is what a "by" chooses; nil where there is nothing to choose, or f is no "by".
