@@ -43,16 +43,24 @@ type golden struct {
 	message  []byte
 }
 
-var goldenLine = regexp.MustCompile(`(?m)^ +(\d+)  ((?:[0-9a-f]{2} ?)+)`)
+// The bytes of a golden file: after their offset, with rtnl; in lines of their own, with nat.
+var (
+	lineOfRTNL = regexp.MustCompile(`(?m)^ +(\d+)  ((?:[0-9a-f]{2} ?)+)`)
+	lineOfNAT  = regexp.MustCompile(`(?m)^ {8}()((?:[0-9a-f]{2} ?)+)$`)
+)
 
 // goldens are all golden messages. Their bytes are a little-endian host's.
 func goldens(t testing.TB) []golden {
 	t.Helper()
 	var all []golden
-	for dir, protocol := range map[string]*wire.Protocol{"../../testdata": rtnl.Protocol, "../../../nat/testdata": nat.Protocol} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
+	for _, of := range []struct {
+		dir      string
+		protocol *wire.Protocol
+		line     *regexp.Regexp
+	}{{"../../testdata", rtnl.Protocol, lineOfRTNL}, {"../../../nat/testdata", nat.Protocol, lineOfNAT}} {
+		files, err := filepath.Glob(filepath.Join(of.dir, "*.txt"))
 		if err != nil || len(files) < 30 {
-			t.Fatalf("%d golden files in %s: %v", len(files), dir, err)
+			t.Fatalf("%d golden files in %s: %v", len(files), of.dir, err)
 		}
 		for _, file := range files {
 			text, err := os.ReadFile(file)
@@ -60,8 +68,11 @@ func goldens(t testing.TB) []golden {
 				t.Fatal(err)
 			}
 			var message []byte
-			for _, line := range goldenLine.FindAllStringSubmatch(string(text), -1) {
-				at, _ := strconv.Atoi(line[1])
+			for _, line := range of.line.FindAllStringSubmatch(string(text), -1) {
+				at := len(message)
+				if line[1] != "" {
+					at, _ = strconv.Atoi(line[1])
+				}
 				b, err := hex.DecodeString(strings.ReplaceAll(line[2], " ", ""))
 				if err != nil || at < len(message) {
 					t.Fatalf("%s: at %d: %v", file, at, err)
@@ -69,9 +80,10 @@ func goldens(t testing.TB) []golden {
 				message = append(message, make([]byte, at-len(message))...) // the padding of a struct has no line
 				message = append(message, b...)
 			}
-			if len(message) > 0 {
-				all = append(all, golden{strings.TrimSuffix(filepath.Base(file), ".txt"), protocol, message})
+			if len(message) < 16 {
+				t.Fatalf("%s has %d bytes of a message", file, len(message))
 			}
+			all = append(all, golden{strings.TrimSuffix(filepath.Base(file), ".txt"), of.protocol, message})
 		}
 	}
 	return all
