@@ -53,6 +53,7 @@ type decoding struct {
 	out    *bufio.Writer
 	start  time.Time // what times count from, where the capture says it
 	tracer wire.Tracer
+	page   *page.Page // the tracer, where it is one
 }
 
 func (d *decoding) register(f *flags) {
@@ -99,6 +100,9 @@ func (d *decoding) run(path string) error {
 		}
 	}
 	err := play(path, options, d)
+	if d.page != nil {
+		_ = d.page.Close() // if it cannot be written, Flush says so, too
+	}
 	return errors.Join(d.out.Flush(), err) // what could be read is shown all the same
 }
 
@@ -112,8 +116,8 @@ func (d *decoding) Trace(e wire.Event) {
 		case "json":
 			d.tracer = trace.JSON(d.out, options)
 		case "html":
-			html := page.New(d.out, page.Options{Title: "plumb " + strings.Join(os.Args[1:], " "), Start: d.start, Commands: options.Commands})
-			d.tracer, d.end = html, func() { _ = html.Close() } // what cannot be written, Flush says
+			d.page = page.New(d.out, page.Options{Title: "plumb " + strings.Join(os.Args[1:], " "), Start: d.start, Commands: options.Commands})
+			d.tracer = d.page
 		default:
 			d.tracer = trace.Text(d.out, options)
 		}
