@@ -34,7 +34,7 @@ func addrMessages() []message {
 			ip: "addr show dev eth0", answer: `{"addr_info":[{"local":"10.0.0.2","prefixlen":24,"noprefixroute":true}]}`,
 		},
 		{
-			name: "addr-label", command: "ip addr add 10.9.0.1/24 broadcast 10.9.0.255 scope link label pl-web:x dev pl-web metric 7 proto 99", before: []string{"link-pair"},
+			name: "addr-label", command: "ip addr add 10.9.0.1/24 dev pl-web broadcast 10.9.0.255 scope link label pl-web:x metric 7 proto 99", before: []string{"link-pair"},
 			run: do(func(s string) wire.Request {
 				a := rtnl.AddrOf(hostEnd, prefix("10.9.0.1/24"), 0)
 				a.Broadcast, a.Scope, a.Label, a.Priority, a.Protocol = netip.MustParseAddr("10.9.0.255"), unix.RT_SCOPE_LINK, "pl-web:x", 7, 99

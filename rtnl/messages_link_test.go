@@ -95,7 +95,7 @@ func linkMessages() []message {
 			ip:   "link show dev pl-web", answer: `{"ifalias":"web"}`,
 		},
 		{
-			name: "link-rename", command: "ip link set dev pl-web name pl-other mtu 9000 address 02:70:6c:00:00:02 group 7", before: []string{"link-pair"},
+			name: "link-rename", command: "ip link set dev pl-web name pl-other address 02:70:6c:00:00:02 mtu 9000 group 7", before: []string{"link-pair"},
 			run: do(func(s string) wire.Request {
 				return rtnl.SetLink(&rtnl.Link{Index: hostEnd, Name: "pl-other", MTU: 9000, Address: insideMAC, Group: 7}, s)
 			}),
@@ -105,7 +105,7 @@ func linkMessages() []message {
 			ip: "link show dev pl-other", answer: `{"ifindex":5,"mtu":9000,"address":"02:70:6c:00:00:02","group":"7"}`,
 		},
 		{
-			name: "link-forwarding", command: "sysctl net.ipv4.conf.pl-web.forwarding=1 net.ipv4.conf.pl-web.route_localnet=1 net.ipv4.conf.pl-web.rp_filter=0", before: []string{"link-pair"},
+			name: "link-forwarding", command: "sysctl -w net.ipv4.conf.pl-web.forwarding=1 net.ipv4.conf.pl-web.route_localnet=1 net.ipv4.conf.pl-web.rp_filter=0", before: []string{"link-pair"},
 			run: do(func(s string) wire.Request {
 				return rtnl.SetConf(hostEnd, s, rtnl.Conf{ID: rtnl.ConfForwarding, Value: 1},
 					rtnl.Conf{ID: rtnl.ConfRouteLocalnet, Value: 1}, rtnl.Conf{ID: rtnl.ConfRPFilter, Value: 0})

@@ -16,7 +16,7 @@ func qdiscMessages() []message {
 			seen: limited,
 		},
 		{
-			name: "qdisc-tbf-inside", command: "tc qdisc replace dev eth0 root handle 1: tbf rate 40gbit burst 1mb limit 10mb", before: []string{"link-pair", "link-up"}, inside: true,
+			name: "qdisc-tbf-inside", command: "tc qdisc replace dev eth0 root handle 1: tbf rate 40gbit burst 1048576 limit 10485760", before: []string{"link-pair", "link-up"}, inside: true,
 			run:  do(func(s string) wire.Request { return rtnl.NewQdisc(rtnl.TBFOf(eth0, 5e9, 1<<20, 10<<20), s) }),
 			seen: func(c *rtnl.Conn) error { return isTBF(c, 5e9, 10<<20) },
 		},

@@ -1,0 +1,40 @@
+// Package shell writes the commands of other tools, for a shell to run: what the messages of rtnl and nat stand for.
+package shell
+
+import "strings"
+
+// Quote is a word as a POSIX shell reads it: as it is where nothing in it means anything to a shell, or else in single quotes.
+func Quote(word string) string {
+	if word != "" && strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// plain are the characters that mean nothing to a shell, wherever they stand in a word.
+const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
+
+// Words writes words as one command.
+func Words(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = Quote(w)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// In is a command as it is run from the host in a network namespace that ip-netns(8) has by this name, "" for the host's own. Several
+// commands are joined by " && ". ip and tc have an option for that; everything else is run by ip.
+func In(namespace string, commands ...string) string {
+	for i, c := range commands {
+		tool, rest, _ := strings.Cut(c, " ")
+		switch {
+		case namespace == "":
+		case tool == "ip" || tool == "tc":
+			commands[i] = tool + " -n " + Quote(namespace) + " " + rest
+		default:
+			commands[i] = "ip netns exec " + Quote(namespace) + " " + c
+		}
+	}
+	return strings.Join(commands, " && ")
+}
