@@ -98,7 +98,7 @@ func queries() []query {
 	return []query{
 		{"get-genid", "(what nft begins with)", func(c *Conn) error { _, err := c.GenID(); return err }},
 		{"get-table", "nft list table inet plumb", func(c *Conn) error { _, err := c.Table(NFPROTO_INET, TableName); return err }},
-		{"get-set", "nft list set inet plumb lease4", func(c *Conn) error { _, err := c.Set(NFPROTO_INET, TableName, "lease4"); return err }},
+		{"get-set", "nft list map inet plumb lease4", func(c *Conn) error { _, err := c.Set(NFPROTO_INET, TableName, "lease4"); return err }},
 		{"get-lease", "nft get element inet plumb lease4 { 10.0.0.2 }", func(c *Conn) error { _, err := c.Lease(web().IPv4.Addr); return err }},
 		{"get-free", "(no command: nft get element fails as a whole where one of 10.0.0.2, 10.0.0.3, ... is not there)", func(c *Conn) error { _, err := c.LeasedOf(firstRun()); return err }},
 		{"list-full", "nft list set inet plumb full4", func(c *Conn) error { _, err := c.Marks(web().IPv4.Addr); return err }},
@@ -107,7 +107,7 @@ func queries() []query {
 		{"count-connections", "conntrack -C", func(c *Conn) error { _, err := c.CountConnections(); return err }},
 		{"list-tables", "nft list tables", func(c *Conn) error { _, err := c.Tables(NFPROTO_UNSPEC); return err }},
 		{"list-chains", "nft list chains inet", func(c *Conn) error { _, err := c.Chains(NFPROTO_INET); return err }},
-		{"list-sets", "nft list sets inet", func(c *Conn) error { _, err := c.Sets(NFPROTO_INET, TableName); return err }},
+		{"list-sets", "nft list sets table inet plumb", func(c *Conn) error { _, err := c.Sets(NFPROTO_INET, TableName); return err }},
 		{"list-rules", "nft list chain inet plumb guard", func(c *Conn) error { _, err := c.Rules(NFPROTO_INET, TableName, "guard"); return err }},
 	}
 }

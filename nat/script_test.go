@@ -5,28 +5,28 @@ import "strings"
 // The commands of nft that do what plumb's first attach does, one for each message, in their order. nft itself carries them out in
 // TestNftMakesTheSame, so that they are more than captions.
 const script = `
-add table inet plumb { comment "networks of containers: plumb makes it, and removes it with the last"; }
-add map inet plumb link { type ifname : ipv4_addr . ipv6_addr; comment "who is attached"; }
-add set inet plumb internal { type ifname; comment "containers without a way out"; }
-add set inet plumb isolate { type ifname; comment "containers that reach no other, nor are reached"; }
-add set inet plumb nohost { type ifname; comment "containers that reach no service of the host"; }
-add set inet plumb police { type ifname; limit rate over 15000000000 bytes/second burst 64 kbytes; comment "links that may send no more than their limit"; }
-add map inet plumb lease4 { type ipv4_addr : ifname; comment "who holds which address"; }
-add set inet plumb member4 { type ifname . ipv4_addr; comment "what a container may send from"; }
-add set inet plumb nets4 { type ipv4_addr; flags interval; comment "the containers' subnets"; }
-add set inet plumb within4 { type ipv4_addr . ipv4_addr; flags interval; comment "what a network is: from a subnet to itself"; }
-add map inet plumb publish4 { type inet_proto . inet_service : ipv4_addr . inet_service; comment "ports published on all addresses"; }
-add map inet plumb publish4h { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; comment "ports published on one address"; }
-add set inet plumb full4 { type ipv4_addr; comment "from where on 16 addresses are all leased"; }
-add set inet plumb forward4 { type ifname; comment "whose forwarding plumb has changed"; }
-add map inet plumb lease6 { type ipv6_addr : ifname; comment "who holds which address"; }
-add set inet plumb member6 { type ifname . ipv6_addr; comment "what a container may send from"; }
-add set inet plumb nets6 { type ipv6_addr; flags interval; comment "the containers' subnets"; }
-add set inet plumb within6 { type ipv6_addr . ipv6_addr; flags interval; comment "what a network is: from a subnet to itself"; }
-add map inet plumb publish6 { type inet_proto . inet_service : ipv6_addr . inet_service; comment "ports published on all addresses"; }
-add map inet plumb publish6h { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; comment "ports published on one address"; }
-add set inet plumb full6 { type ipv6_addr; comment "from where on 16 addresses are all leased"; }
-add set inet plumb forward6 { type ifname; comment "whose forwarding plumb has changed"; }
+create table inet plumb { comment "networks of containers: plumb makes it, and removes it with the last"; }
+create map inet plumb link { type ifname : ipv4_addr . ipv6_addr; comment "who is attached"; }
+create set inet plumb internal { type ifname; comment "containers without a way out"; }
+create set inet plumb isolate { type ifname; comment "containers that reach no other, nor are reached"; }
+create set inet plumb nohost { type ifname; comment "containers that reach no service of the host"; }
+create set inet plumb police { type ifname; limit rate over 15000000000 bytes/second burst 64 kbytes; comment "links that may send no more than their limit"; }
+create map inet plumb lease4 { type ipv4_addr : ifname; comment "who holds which address"; }
+create set inet plumb member4 { type ifname . ipv4_addr; comment "what a container may send from"; }
+create set inet plumb nets4 { type ipv4_addr; flags interval; comment "the containers' subnets"; }
+create set inet plumb within4 { type ipv4_addr . ipv4_addr; flags interval; comment "what a network is: from a subnet to itself"; }
+create map inet plumb publish4 { type inet_proto . inet_service : ipv4_addr . inet_service; comment "ports published on all addresses"; }
+create map inet plumb publish4h { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; comment "ports published on one address"; }
+create set inet plumb full4 { type ipv4_addr; comment "from where on 16 addresses are all leased"; }
+create set inet plumb forward4 { type ifname; comment "whose forwarding plumb has changed"; }
+create map inet plumb lease6 { type ipv6_addr : ifname; comment "who holds which address"; }
+create set inet plumb member6 { type ifname . ipv6_addr; comment "what a container may send from"; }
+create set inet plumb nets6 { type ipv6_addr; flags interval; comment "the containers' subnets"; }
+create set inet plumb within6 { type ipv6_addr . ipv6_addr; flags interval; comment "what a network is: from a subnet to itself"; }
+create map inet plumb publish6 { type inet_proto . inet_service : ipv6_addr . inet_service; comment "ports published on all addresses"; }
+create map inet plumb publish6h { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; comment "ports published on one address"; }
+create set inet plumb full6 { type ipv6_addr; comment "from where on 16 addresses are all leased"; }
+create set inet plumb forward6 { type ifname; comment "whose forwarding plumb has changed"; }
 add chain inet plumb guard { type filter hook prerouting priority raw; }
 add chain inet plumb prerouting { type nat hook prerouting priority dstnat; }
 add chain inet plumb output { type nat hook output priority -100; }
@@ -34,11 +34,11 @@ add chain inet plumb input { type filter hook input priority filter; }
 add chain inet plumb forward { type filter hook forward priority filter; }
 add chain inet plumb postrouting { type nat hook postrouting priority srcnat; }
 add rule inet plumb guard iifname != "lo" ip daddr 127.0.0.0/8 drop
-add rule inet plumb guard iifgroup 0x706c iifname . ip saddr != @member4 drop comment "forged source"
+add rule inet plumb guard iifgroup 28780 iifname . ip saddr != @member4 drop comment "forged source"
 add rule inet plumb guard iifname @internal ip saddr . ip daddr != @within4 drop comment "no way out"
-add rule inet plumb guard iifgroup 0x706c iifname . ip6 saddr != @member6 drop comment "forged source"
+add rule inet plumb guard iifgroup 28780 iifname . ip6 saddr != @member6 drop comment "forged source"
 add rule inet plumb guard iifname @internal ip6 daddr != fe80::/10 ip6 daddr != ff02::/16 ip6 saddr . ip6 daddr != @within6 drop comment "no way out"
-add rule inet plumb guard iifgroup 0x706c icmpv6 type nd-router-advert drop comment "router advertisement"
+add rule inet plumb guard iifgroup 28780 icmpv6 type nd-router-advert drop comment "router advertisement"
 add rule inet plumb guard iifname @police drop comment "above its limit"
 add rule inet plumb prerouting fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @publish4h
 add rule inet plumb prerouting fib daddr type local meta nfproto ipv4 dnat ip to meta l4proto . th dport map @publish4
@@ -48,23 +48,23 @@ add rule inet plumb prerouting fib daddr type local dnat ip6 to ip6 daddr . meta
 add rule inet plumb prerouting fib daddr type local meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @publish6
 add rule inet plumb output fib daddr type local ip6 daddr != ::1 dnat ip6 to ip6 daddr . meta l4proto . th dport map @publish6h
 add rule inet plumb output fib daddr type local ip6 daddr != ::1 dnat ip6 to meta l4proto . th dport map @publish6
-add rule inet plumb input iifgroup 0x706c icmpv6 type 135-136 accept comment "neighbour discovery"
+add rule inet plumb input iifgroup 28780 icmpv6 type 135-136 accept comment "neighbour discovery"
 add rule inet plumb input iifname @nohost ct state ! established,related drop comment "no host"
-add rule inet plumb input iifgroup 0x706c ct state ! established,related ip saddr . ip daddr != @within4 drop comment "not the gateway"
-add rule inet plumb input iifgroup 0x706c ct state ! established,related ip6 saddr . ip6 daddr != @within6 drop comment "not the gateway"
-add rule inet plumb forward iifgroup != 0x706c ip saddr @nets4 drop comment "forged source"
-add rule inet plumb forward iifgroup != 0x706c ip6 saddr @nets6 drop comment "forged source"
-add rule inet plumb forward iifgroup 0x706c oifgroup != 0x706c ct state invalid,untracked drop comment "cannot be masqueraded"
-add rule inet plumb forward oifgroup 0x706c ct status dnat accept comment "published"
-add rule inet plumb forward oifgroup 0x706c iifgroup != 0x706c ct state ! established,related drop comment "not published"
-add rule inet plumb forward iifname @isolate oifgroup 0x706c drop comment "isolated"
-add rule inet plumb forward oifname @isolate iifgroup 0x706c drop comment "isolated"
-add rule inet plumb forward iifgroup 0x706c oifgroup 0x706c ip saddr . ip daddr != @within4 drop comment "another network"
-add rule inet plumb forward iifgroup 0x706c oifgroup 0x706c ip6 saddr . ip6 daddr != @within6 drop comment "another network"
-add rule inet plumb forward oifgroup != 0x706c ip daddr @nets4 drop comment "nobody's address"
-add rule inet plumb forward oifgroup != 0x706c ip6 daddr @nets6 drop comment "nobody's address"
+add rule inet plumb input iifgroup 28780 ct state ! established,related ip saddr . ip daddr != @within4 drop comment "not the gateway"
+add rule inet plumb input iifgroup 28780 ct state ! established,related ip6 saddr . ip6 daddr != @within6 drop comment "not the gateway"
+add rule inet plumb forward iifgroup != 28780 ip saddr @nets4 drop comment "forged source"
+add rule inet plumb forward iifgroup != 28780 ip6 saddr @nets6 drop comment "forged source"
+add rule inet plumb forward iifgroup 28780 oifgroup != 28780 ct state invalid,untracked drop comment "cannot be masqueraded"
+add rule inet plumb forward oifgroup 28780 ct status dnat accept comment "published"
+add rule inet plumb forward oifgroup 28780 iifgroup != 28780 ct state ! established,related drop comment "not published"
+add rule inet plumb forward iifname @isolate oifgroup 28780 drop comment "isolated"
+add rule inet plumb forward oifname @isolate iifgroup 28780 drop comment "isolated"
+add rule inet plumb forward iifgroup 28780 oifgroup 28780 ip saddr . ip daddr != @within4 drop comment "another network"
+add rule inet plumb forward iifgroup 28780 oifgroup 28780 ip6 saddr . ip6 daddr != @within6 drop comment "another network"
+add rule inet plumb forward oifgroup != 28780 ip daddr @nets4 drop comment "nobody's address"
+add rule inet plumb forward oifgroup != 28780 ip6 daddr @nets6 drop comment "nobody's address"
 add rule inet plumb postrouting oifname . ip saddr @member4 masquerade comment "hairpin"
-add rule inet plumb postrouting oifgroup 0x706c ip saddr 127.0.0.0/8 masquerade
+add rule inet plumb postrouting oifgroup 28780 ip saddr 127.0.0.0/8 masquerade
 add rule inet plumb postrouting ip saddr @nets4 ip daddr != @nets4 masquerade
 add rule inet plumb postrouting oifname . ip6 saddr @member6 masquerade comment "hairpin"
 add rule inet plumb postrouting ip6 saddr @nets6 ip6 daddr != @nets6 masquerade
@@ -94,7 +94,7 @@ create element inet plumb publish6h { 2001:db8::1 . udp . 53 comment "web" : fd7
 // redirectScript is the same for a name server's table. No command of nft asks for an owner: the socket that has the table goes when
 // nft ends; in a session of nft -i it would stay.
 const redirectScript = `
-add table ip plumb-names { flags owner; }
+create table ip plumb-names { flags owner; }
 add chain ip plumb-names output { type nat hook output priority -100; }
 add rule ip plumb-names output ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:5353
 add rule ip plumb-names output ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:5353

@@ -85,6 +85,7 @@ type DataType uint32
 const (
 	TypeIPv4Addr    DataType = 7
 	TypeIPv6Addr    DataType = 8
+	typeEtherAddr   DataType = 9
 	TypeInetProto   DataType = 12
 	TypeInetService DataType = 13
 	TypeMark        DataType = 19
@@ -111,7 +112,7 @@ func (t DataType) String() string {
 	}
 	names := []string{
 		TypeIPv4Addr: "ipv4_addr", TypeIPv6Addr: "ipv6_addr", TypeInetProto: "inet_proto", TypeInetService: "inet_service",
-		TypeMark: "mark", TypeIfName: "ifname",
+		TypeMark: "mark", TypeIfName: "ifname", typeEtherAddr: "ether_addr",
 	}
 	last := nameOf(int64(t&(1<<typeBits-1)), names)
 	if t>>typeBits == 0 {

@@ -113,7 +113,7 @@ func FuzzRules(f *testing.F) {
 			for range s.next() % 6 {
 				r.Expressions = append(r.Expressions, s.expression())
 			}
-			verdict.Text(&r)
+			r.Text()
 			chains[name] = append(chains[name], r)
 		}
 		from := forwardTo(chains)
@@ -146,7 +146,7 @@ func FuzzExtension(f *testing.F) {
 			for i := range packets {
 				verdict.MatchInfo(m, &packets[i])
 			}
-			verdict.Text(&nat.Rule{Expressions: nat.Exprs(m)})
+			(&nat.Rule{Expressions: nat.Exprs(m)}).Text()
 		}
 	})
 }

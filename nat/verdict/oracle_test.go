@@ -215,9 +215,9 @@ func agree(t *testing.T, p *place, f nat.Family, table, rules string, answers bo
 		line, counted, got := lines[i], counter(r) > 0, said[r.Handle]
 		switch {
 		case got == "maybe" && !strings.HasPrefix(line, "x ") && proto == unix.IPPROTO_UDP:
-			t.Errorf("%s (%s): may match", line, verdict.Text(&r))
+			t.Errorf("%s (%s): may match", line, r.Text())
 		case got == "yes" && !counted, got == "no" && counted:
-			t.Errorf("%s (%s): said %s, counted %d", line, verdict.Text(&r), got, counter(r))
+			t.Errorf("%s (%s): said %s, counted %d", line, r.Text(), got, counter(r))
 		}
 	}
 }

@@ -159,7 +159,7 @@ func (w *walker) drop(r *nat.Rule, text string, matched truth) {
 		}
 	}
 	if d.Rule == "" {
-		d.Rule = Text(r)
+		d.Rule = r.Text()
 	}
 	w.drops = append(w.drops, d)
 }
