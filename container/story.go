@@ -89,10 +89,15 @@ func (s *story) cloned(start time.Time, p *os.Process, spec ProcessSpec, err err
 	s.did(hostName, start, err, "clone(", flags, ")", pid)
 }
 
+// byDescriptor is in the step of a setns, before the number of the descriptor.
+const byDescriptor = " by descriptor "
+
 // openThere opens something in a namespace, which takes a setns there and one back, and tells what it was.
 func openThere[C io.Closer](s *story, ns *netns.NS, namespace, what string, open func() (C, error)) (C, error) {
 	start := s.now()
 	c, err := netns.Open(ns, open)
-	s.did(namespace, start, err, "setns ", namespace, ": ", what)
+	if s.tracer != nil { // the descriptor is what messages name the namespace by: see Commands
+		s.did(namespace, start, err, "setns ", namespace, byDescriptor, strconv.Itoa(ns.FD()), ": ", what)
+	}
 	return c, err
 }

@@ -29,10 +29,7 @@ type Commands struct {
 	links map[string]map[uint32]string // their names, by namespace and index
 }
 
-// Command is the command, or several joined by "&&"; "" where there is none. It is to be run in the namespace of the event.
-func (c *Commands) Command(e wire.Event) string { return strings.Join(c.List(e), " && ") }
-
-// List is the commands of a request; none of an answer, of which it learns.
+// List is the command of a request, or several, to be run in the namespace of the event. There is none of an answer, of which it learns.
 func (c *Commands) List(e wire.Event) []string {
 	if len(e.Message) < unix.SizeofNlMsghdr || e.Protocol == nil || e.Protocol.Family != unix.NETLINK_ROUTE {
 		return nil

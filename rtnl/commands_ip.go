@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 
+	"plumb/rtnl/shell"
+
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -95,6 +97,9 @@ func (w *commander) addr(typ uint16, a *Addr) []string {
 		s.say("scope", scopeName(scope))
 	}
 	s.text("label", take(&a.Label))
+	if typ == delAddr.Type { // the kernel looks at nothing else (inet_rtm_deladdr, net/ipv4/devinet.c)
+		return []string{shell.Words(s...)}
+	}
 	s = append(s, addrFlagWords(a)...)
 	s.number("metric", uint64(take(&a.Priority)))
 	s.number("proto", uint64(take(&a.Protocol)))

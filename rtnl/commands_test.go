@@ -24,8 +24,8 @@ func TestCommands(t *testing.T) {
 	}
 	for _, m := range all {
 		c := rtnl.Commands{Namespace: func(uint32) string { return "container" }}
-		c.Command(event("host", sent(t, byName["link-pair"])))
-		c.Command(wire.Event{Namespace: "host", Protocol: rtnl.Protocol, Message: linkAnswer(t, 6, "br0")})
+		c.List(event("host", sent(t, byName["link-pair"])))
+		c.List(wire.Event{Namespace: "host", Protocol: rtnl.Protocol, Message: linkAnswer(t, 6, "br0")})
 		if m.name == "link-delete-index" || m.name == "link-get-index" {
 			c = rtnl.Commands{} // which has seen nothing
 		}
@@ -38,7 +38,7 @@ func TestCommands(t *testing.T) {
 		if strings.HasPrefix(want, "(") {
 			want = ""
 		}
-		if got := c.Command(event(namespace, sent(t, m))); got != want {
+		if got := strings.Join(c.List(event(namespace, sent(t, m))), " && "); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", m.name, got, want)
 		}
 	}
@@ -77,10 +77,10 @@ func TestNoCommand(t *testing.T) {
 			b = append(b, 1, 2, 3, 4)
 		}
 		var c rtnl.Commands
-		if got := c.Command(event("host", b)); got != "" {
+		if got := c.List(event("host", b)); got != nil {
 			t.Errorf("%s: %s", name, got)
 		}
-		if got := c.Command(event("host", b[:17])); got != "" {
+		if got := c.List(event("host", b[:17])); got != nil {
 			t.Errorf("%s, cut off: %s", name, got)
 		}
 	}
@@ -99,7 +99,7 @@ func FuzzCommands(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var c rtnl.Commands
 		for range 2 {
-			if got := c.Command(event("host", b)); strings.Contains(got, "%!") || strings.Contains(got, "invalid IP") {
+			if got := strings.Join(c.List(event("host", b)), ""); strings.Contains(got, "%!") || strings.Contains(got, "invalid IP") {
 				t.Errorf("%q", got)
 			}
 		}

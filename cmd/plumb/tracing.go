@@ -94,7 +94,7 @@ func (t *tracing) newPage(w io.Writer) fileTracer {
 }
 
 // commander knows the commands that do what a message does. Each tracer has one of its own, for it learns from what it sees.
-func (t *tracing) commander() trace.Commander { return nil }
+func (t *tracing) commander() trace.Commander { return container.NewCommands() }
 
 // add adds a tracer, and what ends it.
 func (t *tracing) add(tracer wire.Tracer, end func() error) {

@@ -192,7 +192,7 @@ func (l *Lab) newHost(name string) (*Host, error) {
 		}
 		start := time.Now()
 		h.rtnl, err = rtnl.Dial(h.Config())
-		wire.Step(l.options.Tracer, name, "setns "+name+": socket(AF_NETLINK): NETLINK_ROUTE", start, err)
+		wire.Step(l.options.Tracer, name, "setns "+name+" by descriptor "+strconv.Itoa(ns.FD())+": socket(AF_NETLINK): NETLINK_ROUTE", start, err)
 		return err
 	})
 	if err != nil {

@@ -23,8 +23,8 @@ func Words(words ...string) string {
 	return strings.Join(quoted, " ")
 }
 
-// In is a command as it is run from the host in a network namespace that ip-netns(8) has by this name, "" for the host's own. Several
-// commands are joined by " && ". ip and tc have an option for that; everything else is run by ip.
+// In is a command as it is run from the host in a network namespace that ip-netns(8) has by this name, "" for the host's own, or several, in
+// a line each. ip and tc have an option for that; everything else is run by ip.
 func In(namespace string, commands ...string) string {
 	for i, c := range commands {
 		tool, rest, _ := strings.Cut(c, " ")
@@ -36,5 +36,5 @@ func In(namespace string, commands ...string) string {
 			commands[i] = "ip netns exec " + Quote(namespace) + " " + c
 		}
 	}
-	return strings.Join(commands, " && ")
+	return strings.Join(commands, "\n")
 }

@@ -39,7 +39,7 @@ func TestIn(t *testing.T) {
 		{"web", []string{"ip link show"}, "ip -n web link show"},
 		{"web", []string{"tc qdisc show"}, "tc -n web qdisc show"},
 		{"web", []string{"sysctl -w a=1"}, "ip netns exec web sysctl -w a=1"},
-		{"web", []string{"ip -6 route show", "nft list tables"}, "ip -n web -6 route show && ip netns exec web nft list tables"},
+		{"web", []string{"ip -6 route show", "nft list tables"}, "ip -n web -6 route show\nip netns exec web nft list tables"},
 		{"a b", []string{"ip link show"}, "ip -n 'a b' link show"},
 	} {
 		if got := shell.In(c.namespace, c.commands...); got != c.want {
