@@ -102,7 +102,7 @@ type attacher struct {
 }
 
 func newAttacher(h *Host, n Network, target *netns.NS) *attacher {
-	return &attacher{host: h, net: n, target: target, asked: [2]netip.Prefix{n.Subnet, n.Subnet6}, sysctls: noSysctls(), story: h.story()}
+	return &attacher{host: h, net: n, target: target, asked: [2]netip.Prefix{n.Subnet, n.Subnet6}, sysctls: noSysctls(h.plans), story: h.story()}
 }
 
 // run is the attachment from beginning to end. The order matters, so that whoever is killed in between leaves nothing that
@@ -184,11 +184,15 @@ func (a *attacher) prepare() (err error) {
 		return fmt.Errorf("%w: an MTU of %d is too low for it, %d is the least", errNoIPv6, a.MTU, minMTU6)
 	}
 	if a.MAC == nil {
-		a.MAC = randomMAC()
+		a.MAC = a.host.randomMAC()
 	}
-	a.HostIndex, a.peer, a.hostMAC = randomIndex(), firstIndex, randomMAC()
+	a.HostIndex, a.peer, a.hostMAC = a.host.randomIndex(), firstIndex, a.host.randomMAC()
+	a.story.holds(a.net.Name, a.target)
 	a.opening = make(chan error, 1)
 	go func() { a.opening <- a.openInside() }()
+	if a.host.plans {
+		return a.opened() // a plan looks there before it says that the pair can be made
+	}
 	return nil
 }
 

@@ -51,8 +51,11 @@ func (c *Commands) Command(e wire.Event) string {
 	return shell.In(namespace, commands...)
 }
 
-// step is the command of what is done without a message: of sysctls. A setns tells which descriptor is of which namespace.
+// step is the command of what is done without a message: of sysctls. Others tell which descriptor is of which namespace.
 func (c *Commands) step(what string) []string {
+	if rest, is := strings.CutPrefix(what, holdStep); is {
+		what = "setns " + rest
+	}
 	call, rest, _ := strings.Cut(what, " ")
 	switch call {
 	case "setns":

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"plumb/container/netns"
+	"plumb/container/plan"
 	"plumb/nat"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
@@ -28,7 +30,10 @@ type Host struct {
 	ipv6      atomic.Bool // the kernel is known to have it
 	untracked sync.Once   // the notice that connections cannot be flushed was given
 
-	transport func(family int) wire.Transport // of tests; nil, or its nil, is a netlink socket
+	transport func(family int) wire.Transport // of tests, and of a plan; nil, or its nil, is a netlink socket
+	plans     bool                            // nothing is to be changed
+	chance    func() uint32                   // of tests; nil is a random number
+	clock     func() (time.Duration, error)   // of tests; nil is bootTime
 }
 
 // HostOptions say how OpenHost opens a host. The zero value is usual.
@@ -36,6 +41,9 @@ type HostOptions struct {
 	NS     *netns.NS    // nil: the calling thread's
 	Tracer wire.Tracer  // nil for none
 	Notice func(string) // told, in one line, what a user should know and what is no failure; nil for nobody
+
+	// Plan leaves everything as it is: the kernel is asked, and what would be done is told to the Tracer alone. See package plan.
+	Plan bool
 }
 
 // OpenHost opens the sockets of a host.
@@ -44,7 +52,10 @@ func OpenHost(o HostOptions) (*Host, error) {
 }
 
 func (h *Host) open(o HostOptions) (*Host, error) {
-	h.ns, h.tracer, h.notice = o.NS, o.Tracer, o.Notice
+	h.ns, h.tracer, h.notice, h.plans = o.NS, o.Tracer, o.Notice, o.Plan
+	if h.plans {
+		h.transport = plan.New().Transport
+	}
 	if h.notice == nil {
 		h.notice = func(string) {}
 	}

@@ -237,13 +237,20 @@ func identityOf(l *rtnl.Link) (id identity, ok bool) {
 
 // randomIndex is an index for a new link: high, so that it stays out of the way of those that the kernel gives, and at
 // random, so that two processes rarely ask for one and the same.
-func randomIndex() uint32 { return 1<<24 + rand.Uint32N(1<<30) }
+func (h *Host) randomIndex() uint32 { return 1<<24 + h.random()%(1<<30) }
+
+func (h *Host) random() uint32 {
+	if h.chance != nil {
+		return h.chance()
+	}
+	return rand.Uint32()
+}
 
 // randomMAC is a locally administered unicast address.
-func randomMAC() net.HardwareAddr {
+func (h *Host) randomMAC() net.HardwareAddr {
 	mac := make(net.HardwareAddr, 6)
 	for i := range mac {
-		mac[i] = byte(rand.Uint32())
+		mac[i] = byte(h.random())
 	}
 	mac[0] = mac[0]&^1 | 2
 	return mac

@@ -24,7 +24,7 @@ const settle = 10 * time.Second
 // with all else that the rules must know of it. What is in the way, and of somebody who has gone, it clears away.
 func (a *attacher) takeLease(ctx context.Context) error {
 	var err error
-	if a.taken, err = bootTime(); err != nil {
+	if a.taken, err = a.host.now(); err != nil {
 		return err
 	}
 	want, err := a.wanted()
@@ -359,6 +359,14 @@ func age(l *nat.Lease) time.Duration {
 		return 0
 	}
 	return now - l.Comment.Taken
+}
+
+// now is when a lease is taken.
+func (h *Host) now() (time.Duration, error) {
+	if h.clock != nil {
+		return h.clock()
+	}
+	return bootTime()
 }
 
 // bootTime is the time since boot, suspension included (clock_gettime(2), CLOCK_BOOTTIME).

@@ -232,7 +232,7 @@ func (a *attacher) makeRoomInside() error {
 	if !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("look into the container's network namespace: %w", err)
 	}
-	a.HostIndex, a.peer = randomIndex(), randomIndex()
+	a.HostIndex, a.peer = a.host.randomIndex(), a.host.randomIndex()
 	return nil
 }
 

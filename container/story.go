@@ -69,7 +69,10 @@ func (h *Host) readSysctl(name string) (value string, err error) {
 func (h *Host) writeSysctl(name, value string) error {
 	s := h.story()
 	start := s.now()
-	err := h.ns.WriteSysctl(name, value)
+	var err error
+	if !h.plans {
+		err = h.ns.WriteSysctl(name, value)
+	}
 	s.did(hostName, start, err, "sysctl ", name, "=", value)
 	return err
 }
@@ -89,14 +92,24 @@ func (s *story) cloned(start time.Time, p *os.Process, spec ProcessSpec, err err
 	s.did(hostName, start, err, "clone(", flags, ")", pid)
 }
 
-// byDescriptor is in the step of a setns, before the number of the descriptor.
+// byDescriptor is in the steps that name a namespace, before the number of the descriptor that messages name it by: see Commands.
 const byDescriptor = " by descriptor "
+
+// holdStep begins the step of holds.
+const holdStep = "hold the network namespace of "
+
+// holds tells by which descriptor a namespace is held.
+func (s *story) holds(namespace string, ns *netns.NS) {
+	if s.tracer != nil {
+		s.did(namespace, s.now(), nil, holdStep, namespace, byDescriptor, strconv.Itoa(ns.FD()))
+	}
+}
 
 // openThere opens something in a namespace, which takes a setns there and one back, and tells what it was.
 func openThere[C io.Closer](s *story, ns *netns.NS, namespace, what string, open func() (C, error)) (C, error) {
 	start := s.now()
 	c, err := netns.Open(ns, open)
-	if s.tracer != nil { // the descriptor is what messages name the namespace by: see Commands
+	if s.tracer != nil {
 		s.did(namespace, start, err, "setns ", namespace, byDescriptor, strconv.Itoa(ns.FD()), ": ", what)
 	}
 	return c, err

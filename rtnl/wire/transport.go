@@ -158,3 +158,7 @@ func (s *socket) pollError(err error) error {
 	}
 	return err
 }
+
+// Socket opens a netlink socket in the calling thread's network namespace, as Dial does where a Config has no Transport: for
+// one that is to stand before it.
+func Socket(family int) (Transport, error) { return dialSocket(family) }
