@@ -31,8 +31,11 @@ func (h *Host) Run(ctx context.Context, spec Spec) (status int, err error) {
 	if _, err := spec.Network.complete(); err != nil {
 		return 0, err
 	}
+	if h.plans {
+		return 0, h.planRun(ctx, spec)
+	}
 	tell := h.story()
-	tell.next("start the container's process", "in namespaces of its own, where it builds its root file system while the host builds its network")
+	tell.next(startingProcess, startingProcessWhy)
 	spec.Process.Tracer = h.tracer
 	p, err := StartProcess(ctx, spec.Process)
 	tell.end(err)
@@ -59,6 +62,14 @@ func (h *Host) Run(ctx context.Context, spec Spec) (status int, err error) {
 	return status, err
 }
 
+// Parts of a run, as a trace tells them.
+const (
+	startingProcess    = "start the container's process"
+	startingProcessWhy = "in namespaces of its own, where it builds its root file system while the host builds its network"
+	startingCommand    = "start the command"
+	startingCommandWhy = "the process has waited for its network: it gets its files in /etc, drops its privileges, and becomes the command"
+)
+
 // tellPublished tells of host ports that were chosen, and what other firewalls do.
 func (h *Host) tellPublished(asked []Publish, a *Attachment) {
 	for i := range a.Publish {
@@ -82,7 +93,7 @@ func (h *Host) supervise(ctx context.Context, spec Spec, p *Process, a *Attachme
 	services, err := h.Serve(ctx, a, p.NetNS(), ServiceOptions{Network: spec.Network, DNS: spec.DNS})
 	if err == nil {
 		defer func() { err = errors.Join(err, services.Close()) }()
-		tell.next("start the command", "the process has waited for its network: it gets its files in /etc, drops its privileges, and becomes the command")
+		tell.next(startingCommand, startingCommandWhy)
 		var files Files
 		if files, err = h.etcFiles(spec, a, services.answersNames()); err == nil {
 			err = p.Release(files)

@@ -19,37 +19,40 @@ func attachCommand() command {
 		name: "attach", args: "NAME --pid PID | --netns PATH [options]",
 		summary: "give an existing network namespace its network",
 	}
-	c.run = func(args []string) error {
-		var n networkFlags
-		f := newFlags(c)
-		asJSON := f.Bool("json", false, "print JSON")
-		f.StringVar(&n.network.Hostname, "hostname", "", "host `NAME` by which other containers find it, beside its name")
-		pid := f.Int("pid", 0, "`PID` of a process in the namespace")
-		path := f.String("netns", "", "`PATH` of the namespace, such as /run/netns/web")
-		watch := f.Bool("watch", false, "stay, until it is interrupted or the process of --pid ends, and then detach: put back what somebody flushes, follow the uplink's MTU, answer names on 127.0.0.11, relay published ports from ::1")
-		n.register(f)
-		words, err := f.parseAnywhere(args)
-		switch {
-		case err != nil:
-			return err
-		case len(words) != 1:
-			return usagef("give one NAME, by which the network is detached again")
-		case (*pid == 0) == (*path == ""):
-			return usagef("say which namespace is meant, by --pid or by --netns")
-		case *pid < 0:
-			return usagef("--pid %d: a process id is a positive number", *pid)
-		}
-		n.network.Name = words[0]
-		show := printAttachment
-		if *asJSON {
-			show = func(a *container.Attachment) { fmt.Println(attachmentJSON(a)) }
-		}
-		if err := n.attach(*pid, *path, *watch, show); err != nil {
-			return &onError{n.network.Name, err}
-		}
-		return nil
-	}
+	c.run = func(args []string) error { return attachWith(c, args, nil) }
 	return c
+}
+
+// attachWith is plumb attach, or a plan of it.
+func attachWith(c command, args []string, plan *planner) error {
+	n := networkFlags{tracing: tracing{plan: plan}}
+	f := newFlags(c)
+	asJSON := f.Bool("json", false, "print JSON")
+	f.StringVar(&n.network.Hostname, "hostname", "", "host `NAME` by which other containers find it, beside its name")
+	pid := f.Int("pid", 0, "`PID` of a process in the namespace")
+	path := f.String("netns", "", "`PATH` of the namespace, such as /run/netns/web")
+	watch := f.Bool("watch", false, "stay, until it is interrupted or the process of --pid ends, and then detach: put back what somebody flushes, follow the uplink's MTU, answer names on 127.0.0.11, relay published ports from ::1")
+	n.register(f)
+	words, err := f.parseAnywhere(args)
+	switch {
+	case err != nil:
+		return err
+	case len(words) != 1:
+		return usagef("give one NAME, by which the network is detached again")
+	case (*pid == 0) == (*path == ""):
+		return usagef("say which namespace is meant, by --pid or by --netns")
+	case *pid < 0:
+		return usagef("--pid %d: a process id is a positive number", *pid)
+	}
+	n.network.Name = words[0]
+	show := printAttachment
+	if *asJSON {
+		show = func(a *container.Attachment) { fmt.Println(attachmentJSON(a)) }
+	}
+	if err := n.attach(*pid, *path, *watch, show); err != nil {
+		return &onError{n.network.Name, err}
+	}
+	return nil
 }
 
 // printAttachment prints a line for each family, and one for each published port.
@@ -116,6 +119,9 @@ func (n *networkFlags) attach(pid int, path string, watch bool, show func(*conta
 		return err
 	}
 	warn(host, a)
+	if n.plan != nil {
+		return nil
+	}
 	if !watch {
 		show(a)
 		return nil

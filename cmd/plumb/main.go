@@ -28,6 +28,7 @@ func commands() []command {
 		demoCommand(),
 		attachCommand(),
 		detachCommand(),
+		planCommand(),
 		lsCommand(),
 		inspectCommand(),
 		gcCommand(),

@@ -22,18 +22,26 @@ func runCommand() command {
 	}
 	c.run = func(args []string) error {
 		var r runOptions
-		f := newFlags(c)
-		r.register(f)
-		rest, err := f.parse(args)
-		if err != nil {
+		if err := r.parse(c, args); err != nil {
 			return err
-		}
-		if len(rest) > 0 {
-			r.spec.Process.Args = rest
 		}
 		return r.run()
 	}
 	return c
+}
+
+// parse reads the arguments of a command that runs a container.
+func (r *runOptions) parse(c command, args []string) error {
+	f := newFlags(c)
+	r.register(f)
+	rest, err := f.parse(args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		r.spec.Process.Args = rest
+	}
+	return nil
 }
 
 // runOptions are the options of plumb run.
@@ -70,11 +78,7 @@ func (r *runOptions) register(f *flags) {
 
 // run runs the container, and returns its exit status in an exitError.
 func (r *runOptions) run() error {
-	if r.network.Name == "" {
-		r.network.Name = fmt.Sprintf("c-%08x", rand.Uint32())
-	}
-	r.network.Hostname = r.spec.Process.Hostname
-	r.spec.Network = r.network
+	r.complete()
 	status, err := r.openAndRun()
 	var start *container.StartError
 	switch {
@@ -86,6 +90,15 @@ func (r *runOptions) run() error {
 		return &exitError{status, nil}
 	}
 	return nil
+}
+
+// complete says what follows from the options.
+func (r *runOptions) complete() {
+	if r.network.Name == "" {
+		r.network.Name = fmt.Sprintf("c-%08x", rand.Uint32())
+	}
+	r.network.Hostname = r.spec.Process.Hostname
+	r.spec.Network = r.network
 }
 
 func (r *runOptions) openAndRun() (status int, err error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ type tracing struct {
 	form  string    // of what goes to stderr: "text", "short" or "json"; "" for nothing
 	pcap  string    // file of packets; "" for none
 	html  string    // the file that a page is written to, or ""
+	plan  *planner  // nothing is done, and what would be goes to stdout; nil: all is done
 
 	opened  bool
 	queue   *trace.Queue  // before the tracers; nil where there are none
@@ -54,7 +56,7 @@ func (t *tracing) tracer() (wire.Tracer, error) {
 			return nil, err
 		}
 		if all := trace.Tee(t.tracers...); all != nil {
-			t.queue = trace.NewQueue(all, nil)
+			t.queue = trace.NewQueue(t.plan.over(all), nil)
 		}
 	}
 	if t.queue == nil {
@@ -66,16 +68,22 @@ func (t *tracing) tracer() (wire.Tracer, error) {
 // open opens a tracer for each option.
 func (t *tracing) open() error {
 	options := trace.Options{Start: t.start, Commands: t.commander()}
-	stderr := &reporter{w: os.Stderr, name: "stderr"}
-	switch t.form {
+	to, form := &reporter{w: os.Stderr, name: "stderr"}, t.form
+	terminal := os.Stderr
+	if t.plan != nil {
+		to, terminal = &reporter{w: os.Stdout, name: "stdout"}, os.Stdout
+		options.Bytes = t.plan.bytes
+		form = cmp.Or(form, "text")
+	}
+	switch form {
 	case "text":
-		options.Color = colour(os.Stderr)
-		t.add(trace.Text(stderr, options), stderr.result)
+		options.Color = colour(terminal)
+		t.add(trace.Text(to, options), to.result)
 	case "json":
-		t.add(trace.JSON(stderr, options), stderr.result)
+		t.add(trace.JSON(to, options), to.result)
 	case "short":
-		options.Color = colour(os.Stderr)
-		t.add(trace.Short(stderr, options), stderr.result)
+		options.Color = colour(terminal)
+		t.add(trace.Short(to, options), to.result)
 	}
 	if t.pcap != "" {
 		if err := t.addFile("pcap", t.pcap, func(w io.Writer) fileTracer { return trace.NewPcap(w, t.start) }); err != nil {
@@ -94,7 +102,12 @@ func (t *tracing) newPage(w io.Writer) fileTracer {
 }
 
 // commander knows the commands that do what a message does. Each tracer has one of its own, for it learns from what it sees.
-func (t *tracing) commander() trace.Commander { return container.NewCommands() }
+func (t *tracing) commander() trace.Commander {
+	if t.plan != nil {
+		return t.plan
+	}
+	return container.NewCommands()
+}
 
 // add adds a tracer, and what ends it.
 func (t *tracing) add(tracer wire.Tracer, end func() error) {
@@ -157,7 +170,7 @@ func (t *tracing) openHost() (*container.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return container.OpenHost(container.HostOptions{Tracer: tracer, Notice: notice})
+	return container.OpenHost(container.HostOptions{Tracer: tracer, Notice: notice, Plan: t.plan != nil})
 }
 
 // A reporter is a writer that remembers its first error: who traces goes on when that happens.

@@ -61,6 +61,12 @@ const (
 	conntrackStats = unix.NFNL_SUBSYS_CTNETLINK<<8 | 5 // IPCTNL_MSG_CT_GET_STATS
 )
 
+// Asks says whether a message of a family is known to change nothing: it is what a plan sends.
+func Asks(family int, b []byte) bool {
+	messages, err := split(b)
+	return err == nil && len(messages) == 1 && messages[0].asks(family)
+}
+
 func (m *message) has(flags uint16) bool { return m.flags&flags == flags }
 
 // attr is the payload of the first attribute of a type, in attributes; nil where there is none.

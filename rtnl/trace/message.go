@@ -23,6 +23,9 @@ func (p *page) message(e *wire.Event, v *wire.View) {
 	default:
 		p.nodes(v.Nodes, 0)
 	}
+	if p.bytes {
+		p.dump(e.Message)
+	}
 }
 
 // outcome is what an answer says, in a few words.

@@ -17,6 +17,7 @@ type page struct {
 	color     bool
 	since     time.Duration
 	namespace string
+	bytes     bool   // of each message
 	command   string // what would do the same, a line for each command
 	bracket   string // of a transaction, before the head: two characters
 	gutter    string // and before the lines below it

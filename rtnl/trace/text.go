@@ -14,6 +14,7 @@ type Options struct {
 	Start time.Time // what times count from; zero means the first event
 
 	Commands Commander // knows the command beside a message; nil for none
+	Bytes    bool      // of each message, too, in text
 }
 
 // Text returns a tracer that writes each event to w as a tree, in one Write. It may be shared by any number of
@@ -36,7 +37,7 @@ func (t *text) Trace(e wire.Event) {
 	if t.options.Start.IsZero() {
 		t.options.Start = e.Time
 	}
-	p := &page{color: t.options.Color, since: e.Time.Sub(t.options.Start), namespace: e.Namespace, bracket: outside.head(), gutter: outside.below()}
+	p := &page{color: t.options.Color, since: e.Time.Sub(t.options.Start), bytes: t.options.Bytes, namespace: e.Namespace, bracket: outside.head(), gutter: outside.below()}
 	if t.options.Commands != nil {
 		p.command = t.options.Commands.Command(e)
 	}

@@ -234,6 +234,7 @@ func TestGolden(t *testing.T) {
 		"color":          func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{Color: true}) },
 		"json":           func(b *bytes.Buffer) wire.Tracer { return JSON(b, Options{Commands: &counter{}}) },
 		"commands":       func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{Commands: &counter{}}) },
+		"bytes":          func(b *bytes.Buffer) wire.Tracer { return Text(b, Options{Bytes: true}) },
 		"short-commands": func(b *bytes.Buffer) wire.Tracer { return Short(b, Options{Commands: &counter{}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
