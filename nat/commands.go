@@ -25,6 +25,7 @@ import (
 // that a set is removed only if it is empty (NLM_F_NONREC), nft cannot say.
 type Commands struct {
 	sets map[setName]*Set
+	own  map[string]*Set // plumb's, once they were asked for
 }
 
 // A setName says which set is meant.

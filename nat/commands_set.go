@@ -23,14 +23,16 @@ func (w *commander) known(f Family, table, name string) *Set {
 	if s := w.sets[setName{w.namespace, f, table, name}]; s != nil {
 		return s
 	}
-	if f == NFPROTO_INET && table == TableName {
+	if f != NFPROTO_INET || table != TableName {
+		return nil
+	}
+	if w.own == nil {
+		w.own = map[string]*Set{}
 		for _, s := range sets() {
-			if s.Name == name {
-				return &s
-			}
+			w.own[s.Name] = &s
 		}
 	}
-	return nil
+	return w.own[name]
 }
 
 // kind is nft's word for a set.

@@ -38,8 +38,10 @@ func (c *Commands) List(e wire.Event) []string {
 	w.flags = netlink.HeaderFlags(binary.NativeEndian.Uint16(e.Message[6:]))
 	typ := binary.NativeEndian.Uint16(e.Message[4:])
 	if !e.Sent {
-		if l := decoded(&linkTable, w.body); typ == newLink.Type && l != nil {
-			w.learn(e.Namespace, l.Index, l.Name)
+		if typ == newLink.Type {
+			if l := decoded(&linkNameTable, w.body); l != nil {
+				w.learn(e.Namespace, l.Index, l.Name)
+			}
 		}
 		return nil
 	}
@@ -52,6 +54,17 @@ type commander struct {
 	namespace string
 	flags     netlink.HeaderFlags
 	body      []byte
+}
+
+// linkNameTable is what is learnt of an answer: the rest of it, which is much, need not be decoded.
+var linkNameTable = wire.Table[*Link]{
+	wire.Field("ifi_family", func(l *Link) *Family { return &l.Family }),
+	wire.Pad[*Link](1),
+	wire.Field("ifi_type", func(l *Link) *HardwareType { return &l.Type }),
+	wire.Field("ifi_index", func(l *Link) *uint32 { return &l.Index }),
+	wire.Field("ifi_flags", func(l *Link) *LinkFlags { return &l.Flags }),
+	wire.Field("ifi_change", func(l *Link) *LinkFlags { return &l.Change }),
+	wire.String(unix.IFLA_IFNAME, "IFLA_IFNAME", func(l *Link) *string { return &l.Name }),
 }
 
 // request is the commands of a message that was sent.

@@ -5,14 +5,22 @@ import "strings"
 
 // Quote is a word as a POSIX shell reads it: as it is where nothing in it means anything to a shell, or else in single quotes.
 func Quote(word string) string {
-	if word != "" && strings.Trim(word, plain) == "" {
+	if word != "" && isPlain(word) {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// plain are the characters that mean nothing to a shell, wherever they stand in a word.
-const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
+// isPlain says whether nothing in a word means anything to a shell, wherever it stands.
+func isPlain(word string) bool {
+	for i := range len(word) {
+		c := word[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("_@%+=:,./-", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // Words writes words as one command.
 func Words(words ...string) string {
