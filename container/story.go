@@ -109,8 +109,6 @@ func (s *story) holds(namespace string, ns *netns.NS) {
 func openThere[C io.Closer](s *story, ns *netns.NS, namespace, what string, open func() (C, error)) (C, error) {
 	start := s.now()
 	c, err := netns.Open(ns, open)
-	if s.tracer != nil {
-		s.did(namespace, start, err, "setns ", namespace, byDescriptor, strconv.Itoa(ns.FD()), ": ", what)
-	}
+	s.did(namespace, start, err, "setns ", namespace, ": ", what)
 	return c, err
 }

@@ -93,7 +93,8 @@ func (p *planner) Command(wire.Event) string { return p.command }
 func changes(e *wire.Event) bool {
 	switch {
 	case e.Kind == wire.KindStep:
-		return !strings.HasPrefix(e.Purpose, "setns ") && !strings.HasPrefix(e.Purpose, "socket(") && !strings.Contains(e.Purpose, " is ")
+		call, _, _ := strings.Cut(e.Purpose, " ")
+		return call != "setns" && call != "hold" && !strings.HasPrefix(call, "socket(") && !strings.Contains(e.Purpose, " is ")
 	case e.Kind != wire.KindMessage:
 		return true
 	case e.Sent:

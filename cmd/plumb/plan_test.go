@@ -44,7 +44,7 @@ func TestPlanCommand(t *testing.T) {
 			t.Errorf("the plan does not say %q:\n%s", want, text)
 		}
 	}
-	for _, unwanted := range []string{"RTM_GETLINK", "NLMSG_ERROR", "GETGEN", "setns", "# 0000"} {
+	for _, unwanted := range []string{"RTM_GETLINK", "NLMSG_ERROR", "GETGEN", "· setns", "hold the network namespace", "# 0000"} {
 		if strings.Contains(text, unwanted) {
 			t.Errorf("the plan says %q, which is no change", unwanted)
 		}
