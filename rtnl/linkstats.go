@@ -19,7 +19,4 @@ var linkStatsTable = wire.Table[*LinkStats]{
 	wire.Field("tx_errors", func(s *LinkStats) *uint64 { return &s.TxErrors }),
 	wire.Field("rx_dropped", func(s *LinkStats) *uint64 { return &s.RxDropped }),
 	wire.Field("tx_dropped", func(s *LinkStats) *uint64 { return &s.TxDropped }),
-	wire.Told[*LinkStats](8, "multicast", "collisions", "rx_length_errors", "rx_over_errors", "rx_crc_errors", "rx_frame_errors",
-		"rx_fifo_errors", "rx_missed_errors", "tx_aborted_errors", "tx_carrier_errors", "tx_fifo_errors", "tx_heartbeat_errors",
-		"tx_window_errors", "rx_compressed", "tx_compressed", "rx_nohandler", "rx_otherhost_dropped"),
 }

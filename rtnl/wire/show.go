@@ -48,11 +48,6 @@ func (rs *rows) show(b []byte, offset int, up *scope) []Node {
 		n += r.size
 	}
 	if rs.isStruct() {
-		if t, ok := (*rs)[len(*rs)-1].codec.(*toldFields); ok {
-			var more []Node
-			more, n = t.showAll(b, n, offset)
-			nodes = append(nodes, more...)
-		}
 		if n < len(b) {
 			nodes = append(nodes, Node{Name: "rest", Value: hex(b[n:]), Offset: offset + n, Length: len(b) - n})
 		}

@@ -71,7 +71,6 @@ const (
 	plain   role = iota
 	late         // what its payload means depends on other attributes: it is decoded after them
 	unknown      // takes the attributes that no row names
-	told         // the fields at a struct's end that are only shown
 )
 
 // An Attr is one attribute as it is on the wire: struct nlattr, linux/netlink.h.
@@ -150,9 +149,7 @@ func (rs rows) decode(b []byte, v unsafe.Pointer) error {
 
 // isStruct reports whether a table is a C struct and nothing else. What comes after its fields are then no attributes
 // but fields that a newer kernel has added, or that nobody here asks for.
-func (rs rows) isStruct() bool {
-	return len(rs) > 0 && (rs[len(rs)-1].size > 0 || rs[len(rs)-1].role == told)
-}
+func (rs rows) isStruct() bool { return len(rs) > 0 && rs[len(rs)-1].size > 0 }
 
 // decodeLate is the second pass, over the attributes that could not be understood before all others were.
 func (rs rows) decodeLate(b []byte, v unsafe.Pointer) error {
