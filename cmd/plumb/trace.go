@@ -12,6 +12,7 @@ import (
 
 	"plumb/nat"
 	"plumb/rtnl"
+	"plumb/rtnl/genl"
 	"plumb/rtnl/sockdiag"
 	"plumb/rtnl/trace"
 	"plumb/rtnl/trace/capture"
@@ -152,7 +153,7 @@ func playFrom(r io.Reader, options capture.Options, tracer wire.Tracer) error {
 	if err != nil {
 		return err
 	}
-	options.Protocol = protocolOf
+	options.Protocol = protocolOf(protocols())
 	return capture.Play(source, options, tracer)
 }
 
@@ -183,17 +184,19 @@ func findType(family int, name string) (int, *uint16, error) {
 	return 0, nil, usagef("--type %q: there is no message type of that name", name)
 }
 
-// protocols are the families whose messages have names.
+// protocols are the families whose messages have names, for one capture: generic netlink's learns from it.
 func protocols() []*wire.Protocol {
-	return []*wire.Protocol{rtnl.Protocol, nat.Protocol, sockdiag.Protocol}
+	return []*wire.Protocol{rtnl.Protocol, nat.Protocol, sockdiag.Protocol, genl.New()}
 }
 
-// protocolOf finds the protocol of a netlink family, or returns nil.
-func protocolOf(family int) *wire.Protocol {
-	for _, p := range protocols() {
-		if p.Family == family {
-			return p
+// protocolOf returns what finds the protocol of a netlink family, or returns nil.
+func protocolOf(all []*wire.Protocol) func(family int) *wire.Protocol {
+	return func(family int) *wire.Protocol {
+		for _, p := range all {
+			if p.Family == family {
+				return p
+			}
 		}
+		return nil
 	}
-	return nil
 }

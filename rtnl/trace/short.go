@@ -118,7 +118,7 @@ func header(b []byte) (h netlink.Header, ok bool) {
 func (s *short) message(e *wire.Event, v *wire.View) {
 	key := typeAndFlags{e.Protocol, v.Header.Type, v.Header.Flags}
 	known, ok := s.names[key]
-	if !ok || e.Protocol.Look != nil { // which finds the name by what is in the message
+	if !ok || e.Protocol.Family == unix.NETLINK_GENERIC { // whose names are in the bodies; rtnetlink's Look finds no other name
 		head, _ := e.Protocol.Head(e.Message) // its header was looked at
 		known = headNames{clean(head.Name), flags(head.Flags)}
 		s.names[key] = known

@@ -6,12 +6,14 @@
 //
 //	strace -f -ttt -e trace=%net -e read=all -e write=all
 //
-// Of messages of one type, direction and length two are kept, and of equal ones one.
+// Of messages of one type, direction and length two are kept, and of equal ones one. As root, go test -update makes the
+// files anew.
 package captures
 
 import (
-	"encoding/binary"
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,30 +26,34 @@ import (
 	"plumb/rtnl"
 	"plumb/rtnl/genl"
 	"plumb/rtnl/sockdiag"
+	"plumb/rtnl/trace"
+	"plumb/rtnl/trace/capture"
 	"plumb/rtnl/wire"
 )
 
-// A packet is a message of a file.
-type packet struct {
-	family  int
-	message []byte
-}
-
-// read reads a file of packets (linktype 253, little-endian, nanoseconds), a message each.
-func read(t *testing.T, file string) []packet {
+// read returns the packets of a file, with a message each.
+func read(t *testing.T, file string) (packets []capture.Packet) {
 	t.Helper()
-	b, err := os.ReadFile(file)
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var packets []packet
-	for b = b[24:]; len(b) > 0; {
-		n := binary.LittleEndian.Uint32(b[8:])
-		data := b[16 : 16+n]
-		packets = append(packets, packet{int(binary.BigEndian.Uint16(data[14:])), data[16:]})
-		b = b[16+n:]
+	defer f.Close()
+	source, err := capture.Open(f)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return packets
+	for {
+		p, err := source.Next()
+		if err == io.EOF {
+			return packets
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Data = bytes.Clone(p.Data)
+		packets = append(packets, p)
+	}
 }
 
 // A count is what was found in the messages of a file.
@@ -92,19 +98,19 @@ func TestNames(t *testing.T) {
 			}
 			c := count{unnamed: map[string]int{}}
 			for _, p := range read(t, file) {
-				protocol := protocols[p.family]
+				protocol := protocols[p.Family]
 				if protocol == nil {
 					continue // NETLINK_XFRM, NETLINK_AUDIT: families of their own
 				}
-				v, err := protocol.View(p.message)
+				v, err := protocol.View(p.Data)
 				if err != nil {
-					t.Fatalf("%#x: %v", p.message, err)
+					t.Fatalf("%#x: %v", p.Data, err)
 				}
 				c.messages++
 				if strings.HasPrefix(v.Name, "message ") {
-					c.wrong = append(c.wrong, fmt.Sprintf("%s of family %d has no name: %#x", v.Name, p.family, p.message))
+					c.wrong = append(c.wrong, fmt.Sprintf("%s of family %d has no name: %#x", v.Name, p.Family, p.Data))
 				}
-				c.walk(v.Name, v.Nodes, p.message)
+				c.walk(v.Name, v.Nodes, p.Data)
 			}
 			slices.Sort(c.wrong)
 			for _, w := range slices.Compact(c.wrong) {
@@ -112,6 +118,35 @@ func TestNames(t *testing.T) {
 			}
 			c.check(t, unnamed[program])
 		})
+	}
+}
+
+// A trace in short form, which remembers types' names, calls a command of generic netlink by its own.
+func TestShortNames(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	short := trace.Short(&text, trace.Options{})
+	shown, named := genl.New(), genl.New() // which learn apart
+	var want []string
+	for _, p := range read(t, "testdata/ip.pcap") {
+		if p.Family != unix.NETLINK_GENERIC {
+			continue
+		}
+		short.Trace(wire.Event{Time: p.Time, Protocol: shown, Sent: p.Sent, Message: p.Data})
+		v, err := named.View(p.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, v.Name)
+	}
+	lines := strings.Split(strings.TrimSpace(text.String()), "\n")
+	if len(want) < 5 || len(lines) != len(want) {
+		t.Fatalf("%d messages are\n%s", len(want), text.String())
+	}
+	for i, line := range lines {
+		if !strings.Contains(line, want[i]+" ") {
+			t.Errorf("line %d does not say %s: %s", i, want[i], line)
+		}
 	}
 }
 
