@@ -8,6 +8,8 @@ type scope struct {
 	in layout
 	b  []byte
 	up *scope
+
+	asked, answer string // the last key, and its value: all attributes of one type ask the same
 }
 
 // deep reports whether s is in more scopes than any message of the kernel's has: a struct can be in itself only by a
@@ -23,10 +25,17 @@ func (s *scope) deep() bool {
 // key finds the value of a field or attribute by its name, from the innermost scope outwards: a string, or a number in
 // decimal. It is "" where there is none.
 func (s *scope) key(name string) string {
-	for ; s != nil; s = s.up {
-		if value, ok := s.in.value(s.b, name); ok {
+	if s != nil && s.asked == name {
+		return s.answer
+	}
+	for at := s; at != nil; at = at.up {
+		if value, ok := at.in.value(at.b, name); ok {
+			s.asked, s.answer = name, value
 			return value
 		}
+	}
+	if s != nil {
+		s.asked, s.answer = name, ""
 	}
 	return ""
 }

@@ -206,6 +206,19 @@ func TestWordsInTable(t *testing.T) {
 	}
 }
 
+// A message of very many attributes that all depend on another is shown in a time that grows with their number, and no
+// faster: minutes would pass here.
+func TestWordsMany(t *testing.T) {
+	t.Parallel()
+	body := []byte{2, 0, 0, 0, 0, 0, 0, 5}
+	for range 200_000 {
+		body = append(body, bytesOf(3)...)
+	}
+	if nodes := NewDictionary(sampleWords).Message(7<<8 | 1).show(body); len(nodes) != 200_003 {
+		t.Errorf("%d nodes", len(nodes))
+	}
+}
+
 // Whatever a dictionary says, and whatever is shown by it, nothing panics, and what is shown lies where it should.
 func FuzzWords(f *testing.F) {
 	f.Add(sampleWords, sampleBytes(f))

@@ -32,7 +32,7 @@ import (
 )
 
 // read returns the packets of a file, with a message each.
-func read(t *testing.T, file string) (packets []capture.Packet) {
+func read(t testing.TB, file string) (packets []capture.Packet) {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
