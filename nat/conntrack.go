@@ -141,6 +141,9 @@ func tupleAddr(typ uint16, name string, size int, at func(*TupleIP) *netip.Addr)
 			return addr.String()
 		}
 		return fmt.Sprintf("%#x", a.Data)
+	}).Parsed(func(value string) ([]byte, error) {
+		addr, err := netip.ParseAddr(value)
+		return addr.AsSlice(), err
 	})
 }
 

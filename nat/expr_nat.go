@@ -1,6 +1,9 @@
 package nat
 
 import (
+	"fmt"
+	"strconv"
+
 	"golang.org/x/sys/unix"
 
 	"plumb/rtnl/wire"
@@ -69,7 +72,21 @@ func familyRow[P any](typ uint16, name string, f func(P) *Family) wire.Row[P] {
 				return "truncated"
 			}
 			return Family(a.Data[3]).String()
-		})
+		}).Parsed(parseFamily)
+}
+
+// parseFamily is the payload of a family that is given by its name, or by its number.
+func parseFamily(value string) ([]byte, error) {
+	n, err := strconv.ParseUint(value, 10, 8)
+	for ; err != nil && n < 1<<8; n++ {
+		if Family(n).String() == value {
+			break
+		}
+	}
+	if n >= 1<<8 {
+		return nil, fmt.Errorf("%q is no family: inet, ip, ip6, arp, bridge or netdev is needed", value)
+	}
+	return []byte{0, 0, 0, byte(n)}, nil
 }
 
 // A Masq gives the connection the address of the interface that it leaves by as its source.

@@ -1,6 +1,10 @@
 package nat
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
+
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
@@ -119,6 +123,28 @@ func (t DataType) String() string {
 		return last
 	}
 	return (t >> typeBits).String() + " . " + last
+}
+
+// UnmarshalText reads what String writes.
+func (t *DataType) UnmarshalText(text []byte) error {
+	*t = 0
+	if string(text) == TypeVerdict.String() {
+		*t = TypeVerdict
+		return nil
+	}
+	for part := range strings.SplitSeq(string(text), " . ") {
+		n, err := strconv.ParseUint(part, 10, typeBits)
+		for ; err != nil && n < 1<<typeBits; n++ {
+			if DataType(n).String() == part {
+				break
+			}
+		}
+		if n >= 1<<typeBits || *t>>(32-typeBits) != 0 {
+			return fmt.Errorf("%q is no data type: a name or a number below %d is needed, and several with \" . \" between them", part, 1<<typeBits)
+		}
+		*t = *t<<typeBits | DataType(n)
+	}
+	return nil
 }
 
 // What x/sys/unix does not have of the enumerations of sets.

@@ -2,7 +2,9 @@ package nat
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -107,4 +109,46 @@ func (u UserData) String() string {
 		rest = rest[2+len(value):]
 	}
 	return strings.TrimSuffix(b.String(), " ")
+}
+
+// UnmarshalText reads what String writes.
+func (u *UserData) UnmarshalText(text []byte) error {
+	*u = UserData{}
+	for rest := string(text); rest != ""; rest = strings.TrimPrefix(rest, " ") {
+		if strings.HasPrefix(rest, "0x") { // what is no entry, at the end
+			b, err := hex.DecodeString(rest[2:])
+			*u = append(*u, b...)
+			return err
+		}
+		number, value, ok := strings.Cut(rest, ":")
+		typ, err := strconv.ParseUint(number, 10, 8)
+		if !ok || err != nil {
+			return fmt.Errorf("%q is no user data: entries such as 0:\"web\" are needed, TYPE:\"TEXT\" or TYPE:0xBYTES", rest)
+		}
+		entry, after, err := userDataValue(value)
+		if err != nil || len(entry) > 255 {
+			return fmt.Errorf("%q is no value of an entry of user data: a text in quotes or hexadecimal bytes are needed, 255 at most", value)
+		}
+		*u = append(append(*u, byte(typ), byte(len(entry))), entry...)
+		rest = after
+	}
+	return nil
+}
+
+// userDataValue reads the value that text begins with.
+func userDataValue(text string) (value []byte, rest string, err error) {
+	if digits, ok := strings.CutPrefix(text, "0x"); ok {
+		digits, _, _ = strings.Cut(digits, " ")
+		value, err = hex.DecodeString(digits)
+		return value, text[2+len(digits):], err
+	}
+	if text == "" || text[0] == ' ' { // no bytes at all
+		return nil, text, nil
+	}
+	quoted, err := strconv.QuotedPrefix(text)
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := strconv.Unquote(quoted)
+	return append([]byte(s), 0), text[len(quoted):], err
 }

@@ -35,7 +35,7 @@ var linkAFTable = wire.Table[*LinkAF]{
 }
 
 var linkInetTable = wire.Table[*LinkInet]{
-	wire.Custom(unix.IFLA_INET_CONF, "IFLA_INET_CONF", true, putDevConf, getDevConf, showDevConf),
+	wire.Custom(unix.IFLA_INET_CONF, "IFLA_INET_CONF", true, putDevConf, getDevConf, showDevConf).Parsed(parseDevConf),
 	wire.Named[*LinkInet](words.Group("inet")),
 }
 
@@ -128,6 +128,37 @@ func showDevConf(a wire.Attr) string {
 		return fmt.Sprintf("%#x", a.Data)
 	}
 	return i.Conf.String()
+}
+
+// parseDevConf is the way back from showDevConf.
+func parseDevConf(value string) ([]byte, error) {
+	var i LinkInet
+	for word := range strings.FieldsSeq(value) {
+		name, number, _ := strings.Cut(word, "=")
+		n, err := strconv.ParseUint(number, 0, 32)
+		if err != nil {
+			return nil, fmt.Errorf("%q sets no sysctl: NAME=VALUE is needed, such as forwarding=1", word)
+		}
+		id, err := parseConfID(name)
+		if err != nil {
+			return nil, err
+		}
+		i.Conf = append(i.Conf, Conf{id, uint32(n)})
+	}
+	return putDevConf(&i), nil
+}
+
+// parseConfID is the number of a sysctl that is given by its name, or by its number.
+func parseConfID(name string) (ConfID, error) {
+	if n, err := strconv.ParseUint(name, 10, 15); err == nil {
+		return ConfID(n), nil
+	}
+	for id := ConfID(1); id < 256; id++ {
+		if id.String() == name {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no IPv4 sysctl of a link, such as forwarding", name)
 }
 
 // SetConf sets IPv4 sysctls of the link with this index.

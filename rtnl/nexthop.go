@@ -2,8 +2,10 @@ package rtnl
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"plumb/rtnl/wire"
@@ -94,8 +96,69 @@ func (h *NextHop) String() string {
 	if h.Gateway.IsValid() {
 		s = "via " + h.Gateway.String() + " " + s
 	}
+	if h.Flags&unix.RTNH_F_ONLINK != 0 {
+		s += " onlink"
+	}
+	if other := h.Flags &^ unix.RTNH_F_ONLINK; other != 0 {
+		s += fmt.Sprintf(" flags %#x", other)
+	}
 	for _, a := range h.Rest {
 		s += fmt.Sprintf(" attribute %d %s", a.Type, showBytes(a))
 	}
 	return s
+}
+
+// parseNextHops is the way back from showNextHops: [via 10.0.0.1 dev 2 weight 1] [dev 3 weight 1].
+func parseNextHops(value string) ([]byte, error) {
+	var r Route
+	for hop := range strings.SplitSeq(value, "]") {
+		words := strings.Fields(hop)
+		if len(words) == 0 {
+			continue
+		}
+		first, opened := strings.CutPrefix(words[0], "[")
+		words[0] = first
+		h, err := parseNextHop(words)
+		if !opened || err != nil {
+			return nil, fmt.Errorf("%q is no next hop: [via ADDRESS dev INDEX weight N] is needed, of which via may be left out", hop)
+		}
+		r.Multipath = append(r.Multipath, h)
+	}
+	return putNextHops(&r), nil
+}
+
+var errNextHop = errors.New("not a next hop")
+
+func parseNextHop(words []string) (h NextHop, err error) {
+	for len(words) > 0 && err == nil {
+		if words[0] == "onlink" {
+			h.Flags |= unix.RTNH_F_ONLINK
+			words = words[1:]
+			continue
+		}
+		if len(words) < 2 {
+			return h, errNextHop
+		}
+		var n uint64
+		switch words[0] {
+		case "flags":
+			n, err = strconv.ParseUint(words[1], 0, 8)
+			h.Flags |= uint8(n)
+		case "via":
+			h.Gateway, err = netip.ParseAddr(words[1])
+		case "dev":
+			n, err = strconv.ParseUint(words[1], 10, 32)
+			h.Out = uint32(n)
+		case "weight":
+			n, err = strconv.ParseUint(words[1], 10, 9)
+			h.Hops = uint8(n - 1)
+			if n < 1 || n > 256 {
+				err = errNextHop
+			}
+		default:
+			return h, errNextHop
+		}
+		words = words[2:]
+	}
+	return h, err
 }

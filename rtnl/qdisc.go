@@ -2,6 +2,8 @@ package rtnl
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"plumb/rtnl/wire"
 
@@ -82,6 +84,24 @@ func (h QdiscHandle) String() string {
 		return "TC_H_INGRESS"
 	}
 	return fmt.Sprintf("%x:%x", uint32(h)>>16, uint32(h)&0xffff)
+}
+
+// UnmarshalText reads what String writes: TC_H_ROOT, or two hexadecimal numbers with a colon between them, such as 1:10.
+func (h *QdiscHandle) UnmarshalText(text []byte) error {
+	for _, named := range []QdiscHandle{0, QdiscRoot, QdiscIngress} {
+		if named.String() == string(text) {
+			*h = named
+			return nil
+		}
+	}
+	major, minor, ok := strings.Cut(string(text), ":")
+	upper, err := strconv.ParseUint(major, 16, 16)
+	lower, minorErr := strconv.ParseUint(minor, 16, 16)
+	if !ok || err != nil || minorErr != nil {
+		return fmt.Errorf("%q is no handle: TC_H_ROOT, or MAJOR:MINOR in hexadecimal, is needed", text)
+	}
+	*h = QdiscHandle(upper<<16 | lower)
+	return nil
 }
 
 var (

@@ -70,7 +70,7 @@ var routeTable = wire.Table[*Route]{
 	wire.IP(unix.RTA_PREFSRC, "RTA_PREFSRC", func(r *Route) *netip.Addr { return &r.PrefSrc }),
 	wire.U32(unix.RTA_TABLE, "RTA_TABLE", func(r *Route) *uint32 { return &r.Table }),
 	wire.Nest(unix.RTA_METRICS, "RTA_METRICS", func(r *Route) **RouteMetrics { return &r.Metrics }, &routeMetricsTable),
-	wire.Custom(unix.RTA_MULTIPATH, "RTA_MULTIPATH", false, putNextHops, getNextHops, showNextHops),
+	wire.Custom(unix.RTA_MULTIPATH, "RTA_MULTIPATH", false, putNextHops, getNextHops, showNextHops).Parsed(parseNextHops),
 	wire.Struct(unix.RTA_CACHEINFO, "RTA_CACHEINFO", func(r *Route) **RouteCacheInfo { return &r.CacheInfo }, &routeCacheInfoTable),
 	wire.Opt(unix.RTA_PREF, "RTA_PREF", func(r *Route) **RoutePref { return &r.Pref }),
 	wire.U32(rtaNextHopID, "RTA_NH_ID", func(r *Route) *uint32 { return &r.NextHopID }),

@@ -27,7 +27,8 @@ var (
 // rtgenmsg, which is one byte, with 3 of padding, or struct ifinfomsg, whatever is asked for. The kernel takes them from
 // sockets that are not strict (NETLINK_GET_STRICT_CHK).
 func look(h netlink.Header, body []byte) *wire.Info {
-	if h.Flags&netlink.Request == 0 || h.Flags&netlink.Dump == 0 {
+	const get = 2 // rtnl_msgtype_kind, net/core/rtnetlink.c: in others the bits of NLM_F_DUMP mean something else
+	if h.Flags&netlink.Request == 0 || h.Flags&netlink.Dump == 0 || h.Type&3 != get {
 		return nil
 	}
 	group := "rtgenmsg"

@@ -130,5 +130,5 @@ func (p *page) ends(number string, e *wire.Event) {
 // unreadable writes bytes that are no message.
 func (p *page) unreadable(e *wire.Event, why string) {
 	p.head(arrow(e.Sent), p.paint(red, why), purpose(e))
-	p.line(0, "", cut(fmt.Sprintf("%#x", e.Message)))
+	p.line(0, "", p.cut(fmt.Sprintf("%#x", e.Message)))
 }

@@ -15,6 +15,7 @@ import (
 type page struct {
 	strings.Builder
 	color     bool
+	whole     bool // what is long is not cut: a message that was sent can be sent again from the text
 	since     time.Duration
 	namespace string
 	bytes     bool   // of each message
@@ -96,7 +97,7 @@ func (p *page) nodes(nodes []wire.Node, depth int) {
 		n := &nodes[i]
 		if n.Header == 0 && n.Name != "malformed" && n.Children == nil {
 			if n.Name != "pad" {
-				fields = append(fields, n.Name+"="+cut(clean(n.Value)))
+				fields = append(fields, n.Name+"="+p.cut(clean(n.Value)))
 			}
 			continue
 		}
@@ -112,7 +113,7 @@ func (p *page) named(n *wire.Node) string {
 	if n.Value == "" {
 		return p.paint(bold, clean(n.Name))
 	}
-	return p.paint(bold, clean(n.Name)) + " " + cut(clean(n.Value))
+	return p.paint(bold, clean(n.Name)) + " " + p.cut(clean(n.Value))
 }
 
 // flags joins names as a C programmer would, with the prefix on the first alone.
@@ -128,7 +129,10 @@ func flags(names []string) string {
 }
 
 // cut shortens what no one reads to its end, such as statistics in hexadecimal.
-func cut(s string) string {
+func (p *page) cut(s string) string {
+	if p.whole {
+		return s
+	}
 	const (
 		most    = 260      // characters; IFLA_IFALIAS, the longest text that means something, has 255 bytes
 		mostHex = 2 + 2*32 // characters, for 32 bytes

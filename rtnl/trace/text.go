@@ -37,7 +37,7 @@ func (t *text) Trace(e wire.Event) {
 	if t.options.Start.IsZero() {
 		t.options.Start = e.Time
 	}
-	p := &page{color: t.options.Color, since: e.Time.Sub(t.options.Start), bytes: t.options.Bytes, namespace: e.Namespace, bracket: outside.head(), gutter: outside.below()}
+	p := &page{color: t.options.Color, whole: e.Sent, since: e.Time.Sub(t.options.Start), bytes: t.options.Bytes, namespace: e.Namespace, bracket: outside.head(), gutter: outside.below()}
 	if t.options.Commands != nil {
 		p.command = t.options.Commands.Command(e)
 	}

@@ -99,6 +99,11 @@ func (p *Protocol) infoOf(h netlink.Header, body []byte) *Info {
 			return info
 		}
 	}
+	return p.own(h)
+}
+
+// own is infoOf without a look at the body.
+func (p *Protocol) own(h netlink.Header) *Info {
 	if p.Asked != nil && h.Flags&netlink.Request != 0 {
 		if info := p.Asked(uint16(h.Type)); info != nil {
 			return info

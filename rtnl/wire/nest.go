@@ -96,7 +96,7 @@ func (l *listOf) get(v unsafe.Pointer, a Attr) error {
 }
 
 func (l *listOf) show(Attr) string            { return "" } // its elements say it
-func (l *listOf) inner(unsafe.Pointer) layout { return elements{l.elemName, l.table} }
+func (l *listOf) inner(unsafe.Pointer) layout { return elements{l.elemName, l.elem, l.table} }
 func (l *listOf) shapeless() bool             { return false }
 
 // NestBy is an attribute whose table depends on a name that another attribute holds: IFLA_INFO_DATA by IFLA_INFO_KIND,

@@ -327,12 +327,19 @@ func Custom[P any](typ uint16, name string, nested bool, put func(v P) []byte, g
 	return Row[P]{attribute(typ, name, c)}
 }
 
+// Parsed adds to a Custom row the way back from its value to the payload, for Parse.
+func (r Row[P]) Parsed(parse func(value string) ([]byte, error)) Row[P] {
+	r.row.codec.(*custom).parse = parse
+	return r
+}
+
 type custom struct {
 	flat
 	flags  uint16
 	encode func(v unsafe.Pointer) []byte
 	decode func(v unsafe.Pointer, a Attr) error
 	value  func(a Attr) string
+	parse  func(value string) ([]byte, error) // nil: the value is given as bytes only
 }
 
 func (c *custom) put(e *Encoder, r *row, v unsafe.Pointer) {

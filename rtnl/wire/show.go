@@ -28,6 +28,8 @@ type layout interface {
 	missing(b []byte, nest int, typ uint16, up *scope) []string
 	// value is what a field or attribute of b holds that can be a key: a string, or a number in decimal.
 	value(b []byte, name string) (string, bool)
+	// read appends what the lines of a text say, which are of what is called where.
+	read(p *parser, e *Encoder, lines []*textLine, where string, up *scope) error
 }
 
 func (rs *rows) show(b []byte, offset int, up *scope) []Node {
@@ -163,7 +165,8 @@ func malformed(b []byte, offset int) []Node {
 // elements is the payload of a List.
 type elements struct {
 	name  string
-	table layout
+	elem  uint16 // the type that each is sent with
+	table *rows
 }
 
 func (l elements) show(b []byte, offset int, up *scope) []Node {

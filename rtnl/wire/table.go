@@ -40,9 +40,10 @@ func of[P any](t *Table[P]) *rows { return (*rows)(unsafe.Pointer(t)) }
 type codec interface {
 	put(e *Encoder, r *row, v unsafe.Pointer)
 	get(v unsafe.Pointer, a Attr) error
-	show(a Attr) string            // the value, readable
-	inner(v unsafe.Pointer) layout // nil, or what describes a payload that holds fields or attributes again
-	shapeless() bool               // bytes, of which the row says no more: a dictionary may know better
+	show(a Attr) string                // the value, readable
+	read(value string) ([]byte, error) // the payload of a value that show has shown
+	inner(v unsafe.Pointer) layout     // nil, or what describes a payload that holds fields or attributes again
+	shapeless() bool                   // bytes, of which the row says no more: a dictionary may know better
 }
 
 // A getter returns the address of the row's field in a struct, given the struct's.
