@@ -276,7 +276,7 @@ func (p *initProcess) checkParent() error {
 
 func (p *initProcess) exec() error {
 	env := withPath(p.spec.Env)
-	command, err := lookPath(p.spec.Args[0], env)
+	command, err := LookPath(p.spec.Args[0], env)
 	if err != nil {
 		return err
 	}

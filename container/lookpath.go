@@ -22,9 +22,9 @@ func withPath(env []string) []string {
 	return append(env[:len(env):len(env)], "PATH="+defaultPath)
 }
 
-// lookPath finds the command name as execvp(3) does, in the root file system that this process is in by now: the first file in PATH that may
+// LookPath finds the command name as execvp(3) does, in the root file system that this process is in by now: the first file in PATH that may
 // be executed. The error is the best that was met: EACCES for a file that may not be, ENOENT if there is none.
-func lookPath(name string, env []string) (string, error) {
+func LookPath(name string, env []string) (string, error) {
 	if name == "" { // path.Join would make the directory itself of it
 		return "", fmt.Errorf("no command given: its name is empty: %w", unix.ENOENT)
 	}

@@ -36,6 +36,8 @@ func commands() []command {
 		traceCommand(),
 		diffCommand(),
 		pingCommand(),
+		labCommand(),
+		sendCommand(),
 		lookupCommand(),
 		fetchCommand(),
 		versionCommand(),

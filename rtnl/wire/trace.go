@@ -87,6 +87,18 @@ func (c *Conn) traceSent(requests []Request) {
 	c.sentAt = time.Now() // what the tracer took is not the kernel's latency
 }
 
+// traceRaw shows messages that are about to be sent as they are.
+func (c *Conn) traceRaw(messages []Parsed) {
+	c.sentAt = time.Now()
+	for i := range messages {
+		c.config.Tracer.Trace(Event{
+			Time: c.sentAt, Namespace: c.config.Namespace, Protocol: messages[i].Protocol,
+			Sent: true, Message: messages[i].whole(), Purpose: messages[i].Purpose,
+		})
+	}
+	c.sentAt = time.Now()
+}
+
 // traceAnswer shows an answer to r, and what it refuses.
 func (c *Conn) traceAnswer(b []byte, r *Request, refused *Error) {
 	if c.config.Tracer == nil {
