@@ -53,7 +53,8 @@
 // bytes, show.go the tree and path.go the way to one of its nodes. message.go puts the 16 bytes before a body. conn.go
 // sends a group of messages and answers.go reads what the kernel says to each; ack.go is how it says it, and error.go
 // what becomes of a refusal. dump.go asks for one object or for all; listen.go waits for events. transport.go is the
-// socket, trace.go what watches it, and view.go takes a whole message apart for those who show it.
+// socket, trace.go what watches it, and view.go takes a whole message apart for those who show it. parse.go, with the
+// files that begin like it, makes a message of the text that a trace shows, and exchange.go sends it as it is.
 //
 // # Tests
 //

@@ -63,7 +63,7 @@ func (p *parser) descriptor(value string) ([]byte, error) {
 // explicit reads a value of a given form: bytes:0102, u16:5, be32:0x706c.
 func explicit(value string) (b []byte, is bool, err error) {
 	form, rest, ok := strings.Cut(value, ":")
-	if !ok || strings.Contains(rest, ":") { // as an IPv6 address has it: be16:1::2
+	if !ok || strings.ContainsAny(rest, ": ") { // as an IPv6 address has it, be16:1::2, or a value of several parts
 		return nil, false, nil
 	}
 	var order binary.ByteOrder = native
@@ -157,8 +157,8 @@ func orNothing(value string) string {
 }
 
 func (p *blob) read(value string) ([]byte, error) {
-	if strings.HasPrefix(value, "0x") || value == "" {
-		return parseHex(value)
+	if b, err := parseHex(value); err == nil || strings.Contains(value, "…") {
+		return b, err
 	}
 	v := reflect.New(p.typ)
 	if u, ok := v.Interface().(encoding.TextUnmarshaler); ok {
