@@ -215,9 +215,6 @@ func (t *sendTracer) Trace(e wire.Event) {
 		return
 	}
 	t.tree.Trace(e)
-	if e.Err != nil && e.Err.Offset > 0 && e.Err.Offset < len(e.Err.Sent) {
-		fmt.Fprintf(t.out, "                  ▸ %04x: % x\n", e.Err.Offset, e.Err.Sent[e.Err.Offset:min(e.Err.Offset+8, len(e.Err.Sent))])
-	}
 }
 
 // indented writes lines below a head.

@@ -94,7 +94,7 @@ func TestSendOneByte(t *testing.T) {
 	}
 	l.file("broken.hex", mtu.ReplaceAllString(r.stdout, "${1}06${2}"))
 	r = l.lab("plumb send --hex broken.hex && exit 9; ip link show veth0 2>/dev/null && exit 9; plumb send --hex whole.hex; ip -o link show veth0")
-	l.wants(r, "06 00 04 00              # IFLA_MTU  nla_len 6", "refused", "MTU: ", "(ERANGE)", "▸ IFLA_MTU", "▸ 002c: 06 00 04 00", ": done", "veth0@veth1")
+	l.wants(r, "06 00 04 00              # IFLA_MTU  nla_len 6", "refused", "MTU: ", "(ERANGE)", "▸ IFLA_MTU", "06 00 04 00", "^^ ^^ ^^ ^^", ": done", "veth0@veth1")
 	if r.status != 0 || !strings.Contains(r.stderr, "RTM_NEWLINK: MTU: ") {
 		t.Errorf("status %d, stderr %q", r.status, r.stderr)
 	}
