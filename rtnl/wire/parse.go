@@ -3,6 +3,8 @@ package wire
 import (
 	"strconv"
 	"strings"
+
+	"github.com/mdlayher/netlink"
 )
 
 // A trace shows a message as text; Parse reads that text, and makes the message again: the same tables know both ways.
@@ -128,14 +130,22 @@ func (p *parser) lookUp(name string) *typeOf {
 
 func (p *parser) isType(name string) bool { return p.find(name) != nil }
 
-// TypeOf is the number of the message type called name.
+// TypeOf is the number of the message type called name. Where an answer has the number of another request (ctnetlink has such), it
+// is that of the request called so.
 func (p *Protocol) TypeOf(name string) (typ uint16, ok bool) {
 	for info := range p.types() {
-		if info.Name == name {
+		if info.Name != name {
+			continue
+		}
+		if !ok {
+			typ, ok = info.Type, true
+		}
+		asked := p.own(netlink.Header{Type: netlink.HeaderType(info.Type), Flags: netlink.Request})
+		if asked.Name == name {
 			return info.Type, true
 		}
 	}
-	return 0, false
+	return typ, ok
 }
 
 // types yields all message types that the protocol knows.
