@@ -32,12 +32,12 @@ func TestParse(t *testing.T) {
 			t.Parallel()
 			n := 0
 			for _, packet := range read(t, file) {
-				p := protocols[packet.family]
-				if p == nil || binary.LittleEndian.Uint16(packet.message[6:])&unix.NLM_F_REQUEST == 0 {
+				p := protocols[packet.Family]
+				if p == nil || binary.LittleEndian.Uint16(packet.Data[6:])&unix.NLM_F_REQUEST == 0 {
 					continue
 				}
 				n++
-				text := traced(p, packet.message)
+				text := traced(p, packet.Data)
 				b, err := p.Parse(text)
 				if err != nil {
 					t.Errorf("%v\nof\n%s", err, text)
