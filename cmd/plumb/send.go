@@ -49,6 +49,7 @@ func sendCommand() command {
 type sending struct {
 	family           string
 	hex, dryRun, own bool
+	quiet            bool
 	pid              int
 	path             string
 
@@ -59,6 +60,7 @@ func (s *sending) register(f *flags) {
 	f.StringVar(&s.family, "family", "", "`NAME` of the netlink family: route, netfilter or sock_diag (default: the message's own; with --hex route)")
 	f.BoolVar(&s.hex, "hex", false, "read bytes instead of words: what --dry-run prints, xxd's output, or hexadecimal digits")
 	f.BoolVar(&s.dryRun, "dry-run", false, "send nothing: print the bytes, with their offsets and what they mean, as --hex reads them")
+	f.BoolVar(&s.quiet, "q", false, "show what is sent in a line each, without its bytes")
 	f.IntVar(&s.pid, "pid", 0, "send in the network namespace of the process `PID`")
 	f.StringVar(&s.path, "netns", "", "send in the network namespace at `PATH`")
 	f.BoolVar(&s.own, "here", false, "send even in the machine's own network namespace")
@@ -83,7 +85,7 @@ func (s *sending) run(text string) error {
 	}
 	start := time.Now()
 	for _, group := range byFamily(messages) {
-		if err := exchange(ns, name, start, group); err != nil {
+		if err := s.exchange(ns, name, start, group); err != nil {
 			return err
 		}
 	}
@@ -180,9 +182,9 @@ func (s *sending) list(w io.Writer, messages []wire.Parsed) error {
 }
 
 // exchange sends messages of one family in one datagram, and shows them and the answers on stdout.
-func exchange(ns *netns.NS, name string, start time.Time, messages []wire.Parsed) error {
+func (s *sending) exchange(ns *netns.NS, name string, start time.Time, messages []wire.Parsed) error {
 	options := trace.Options{Color: colour(os.Stdout), Start: start}
-	t := &sendTracer{out: os.Stdout, head: trace.Short(os.Stdout, options), tree: trace.Text(os.Stdout, options)}
+	t := &sendTracer{out: os.Stdout, quiet: s.quiet, head: trace.Short(os.Stdout, options), tree: trace.Text(os.Stdout, options)}
 	c, err := netns.Open(ns, func() (*wire.Conn, error) {
 		return wire.Dial(wire.Config{Protocol: messages[0].Protocol, Namespace: name, Tracer: t})
 	})
@@ -204,6 +206,7 @@ func exchange(ns *netns.NS, name string, start time.Time, messages []wire.Parsed
 // A sendTracer shows what is sent with its bytes, and what comes back as a tree.
 type sendTracer struct {
 	out        io.Writer
+	quiet      bool // no bytes of what is sent
 	head, tree wire.Tracer
 }
 
@@ -211,6 +214,9 @@ type sendTracer struct {
 func (t *sendTracer) Trace(e wire.Event) {
 	if e.Sent {
 		t.head.Trace(e)
+		if t.quiet {
+			return
+		}
 		_ = trace.Listing(indented{t.out}, e.Protocol, e.Message)
 		return
 	}

@@ -229,3 +229,15 @@ func TestSendXXD(t *testing.T) {
 	r := l.lab("plumb send --dry-run veth.txt | grep -v '^# ' >a; xxd -r a | xxd >b; plumb send --hex --dry-run b | cmp - a && echo same")
 	l.wants(r, "same\n")
 }
+
+// With -q there are the answers, and of what is sent the first line alone.
+func TestSendQuietly(t *testing.T) {
+	t.Parallel()
+	l := newLearner(t)
+	l.file("veth.txt", vethText)
+	r := l.lab("plumb send -q veth.txt; plumb send -q veth.txt | grep -cE ' here (→|←) '")
+	l.wants(r, "→ RTM_NEWLINK", ": done", "\n2\n")
+	if strings.Contains(r.stdout, "nlmsg_len") {
+		t.Errorf("the bytes are shown:\n%s", r.stdout)
+	}
+}
