@@ -119,7 +119,7 @@ func (j *jsonLines) transaction(e *wire.Event, v *wire.View) {
 	if place == last {
 		o.number("messages", int64(t.messages))
 		o.number("bytes", int64(t.bytes))
-		o.bool("committed", t.refused == 0)
+		o.bool("committed", t.refused == 0 && t.sent)
 		o.number("tookNs", int64(e.Time.Sub(t.began)))
 	}
 	o.close('}')

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +24,8 @@ type transaction struct {
 	began       time.Time
 	messages    int
 	bytes       int
-	generation  string // that the batch is for, where it says so; else ""
-	pending     int    // messages that asked for an answer and have none
+	generation  string   // that the batch is for, where it says so; else ""
+	pending     []uint32 // sequence numbers of messages that asked for an answer and have none
 	refused     int
 	number      int // for JSON
 }
@@ -72,14 +73,14 @@ func (ts *transactions) place(e *wire.Event, v *wire.View) (place, *transaction)
 	case v.Header.Type != netlink.Error:
 		return within, t
 	}
-	t.pending--
+	t.pending = slices.DeleteFunc(t.pending, func(seq uint32) bool { return seq == v.Header.Sequence })
 	if e.Err != nil {
 		t.refused++
 		if v.Header.Sequence == t.first { // all of it, at once
-			t.pending = 0
+			t.pending = nil
 		}
 	}
-	if t.pending > 0 {
+	if len(t.pending) > 0 { // a refusal comes without being asked for, and those that asked are answered all the same
 		return within, t
 	}
 	ts.open = append(ts.open[:i], ts.open[i+1:]...)
@@ -103,7 +104,7 @@ func (t *transaction) add(v *wire.View) {
 	t.messages++
 	t.bytes += int(v.Header.Length)
 	if v.Header.Flags&netlink.Acknowledge != 0 {
-		t.pending++
+		t.pending = append(t.pending, v.Header.Sequence)
 	}
 }
 
@@ -124,8 +125,11 @@ func (t *transaction) total(e *wire.Event, paint func(sgr, s string) string) str
 		what += ", for generation " + t.generation
 	}
 	outcome := paint(green, "committed")
-	if t.refused > 0 {
+	switch {
+	case t.refused > 0:
 		outcome = paint(red, "nothing of it done")
+	case !t.sent:
+		outcome = paint(red, "nothing of it done for want of an end")
 	}
 	return what + ": " + outcome + " after " + round(e.Time.Sub(t.began))
 }
