@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -184,7 +185,8 @@ func (s *sending) list(w io.Writer, messages []wire.Parsed) error {
 // exchange sends messages of one family in one datagram, and shows them and the answers on stdout.
 func (s *sending) exchange(ns *netns.NS, name string, start time.Time, messages []wire.Parsed) error {
 	options := trace.Options{Color: colour(os.Stdout), Start: start}
-	t := &sendTracer{out: os.Stdout, quiet: s.quiet, head: trace.Short(os.Stdout, options), tree: trace.Text(os.Stdout, options)}
+	t := &sendTracer{out: os.Stdout, quiet: s.quiet, head: trace.Short(os.Stdout, options)}
+	t.tree = trace.Text(&t.answers, options)
 	c, err := netns.Open(ns, func() (*wire.Conn, error) {
 		return wire.Dial(wire.Config{Protocol: messages[0].Protocol, Namespace: name, Tracer: t})
 	})
@@ -208,19 +210,21 @@ type sendTracer struct {
 	out        io.Writer
 	quiet      bool // no bytes of what is sent
 	head, tree wire.Tracer
+	answers    bytes.Buffer // what tree has to say
 }
 
 // Trace implements wire.Tracer. One Conn alone calls it.
 func (t *sendTracer) Trace(e wire.Event) {
-	if e.Sent {
-		t.head.Trace(e)
-		if t.quiet {
-			return
-		}
-		_ = trace.Listing(indented{t.out}, e.Protocol, e.Message)
+	t.answers.Reset()
+	t.tree.Trace(e) // of what is sent it shows nothing, but has to know which transaction the answers end
+	if !e.Sent {
+		_, _ = t.out.Write(t.answers.Bytes())
 		return
 	}
-	t.tree.Trace(e)
+	t.head.Trace(e)
+	if !t.quiet {
+		_ = trace.Listing(indented{t.out}, e.Protocol, e.Message)
+	}
 }
 
 // indented writes lines below a head.

@@ -241,3 +241,20 @@ func TestSendQuietly(t *testing.T) {
 		t.Errorf("the bytes are shown:\n%s", r.stdout)
 	}
 }
+
+// A transaction's answers are joined with it, and a line says what came of it.
+func TestSendTransaction(t *testing.T) {
+	t.Parallel()
+	l := newLearner(t)
+	l.file("table.txt", `
+NFNL_MSG_BATCH_BEGIN NLM_F_REQUEST
+    res_id=10
+NFT_MSG_NEWTABLE NLM_F_REQUEST|ACK|CREATE|EXCL
+    nfgen_family=inet
+    NFTA_TABLE_NAME "lesson"
+NFNL_MSG_BATCH_END NLM_F_REQUEST
+    res_id=10
+`)
+	r := l.lab("plumb send -q table.txt; plumb send -q table.txt || echo again")
+	l.wants(r, "┌ here → NFNL_MSG_BATCH_BEGIN", "└ here ← NLMSG_ERROR", ": committed", "└ here ←", "nothing of it done", "again")
+}
