@@ -151,7 +151,7 @@ func (t *attempt) run(try int) (again bool, err error) {
 	if err = t.conn.BatchAt(gen, requests...); err == nil {
 		t.made = !standing
 		t.conn.known.committed(gen, func(m *memo) { t.remember(m, len(known)) })
-		return false, t.conn.attached(t.made, a)
+		return false, t.conn.attached(t.made, gen, a)
 	}
 	t.conn.known.forget()
 	if errors.Is(err, ErrStale) {
@@ -241,12 +241,19 @@ func (c *Conn) standsAt(gen uint32) (bool, error) {
 }
 
 // attached ends an attach. A first use of nftables loads modules and replays the batch, and some kernels from 6.10 on have
-// acknowledged replays that failed: what made the table is read back.
-func (c *Conn) attached(made bool, a *Attachment) error {
+// acknowledged replays that failed: what made the table is read back. If it is not there though the ruleset has changed since gen, somebody has made
+// the table anew meanwhile, or taken it away.
+func (c *Conn) attached(made bool, gen uint32, a *Attachment) error {
 	if !made {
 		return nil
 	}
-	if _, err := c.Holding(a.Link); err != nil {
+	_, err := c.Holding(a.Link)
+	if errors.Is(err, unix.ENOENT) {
+		if now, genErr := c.GenID(); genErr == nil && now != gen {
+			return nil
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("read back what %s holds: %w: %w", a.Link, ErrUnconfirmed, err)
 	}
 	return nil
