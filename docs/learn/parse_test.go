@@ -51,19 +51,32 @@ func parse(t testing.TB, text string) []part {
 // links are the targets of a text's links and images, without what stands in blocks of code.
 func links(text string) []string {
 	var targets []string
-	code := false
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "```") {
-			code = !code
-		}
-		if code {
-			continue
-		}
+	for _, line := range proseOf(text) {
 		for _, m := range linkTo.FindAllStringSubmatch(line, -1) {
 			targets = append(targets, m[1])
 		}
 	}
 	return targets
+}
+
+// proseOf are the lines of a text that do not stand in blocks of code or in directives. The others are empty, so that an index is a line's number.
+func proseOf(text string) []string {
+	var lines []string
+	code, comment := false, false
+	for line := range strings.Lines(text) {
+		isFence := strings.HasPrefix(line, "```")
+		if isFence {
+			code = !code
+		}
+		comment = comment || !code && strings.HasPrefix(line, "<!--")
+		if code || comment || isFence {
+			lines = append(lines, "")
+		} else {
+			lines = append(lines, line)
+		}
+		comment = comment && !strings.HasSuffix(line, "-->\n")
+	}
+	return lines
 }
 
 // A command is what is typed in a lab, and what it prints.
