@@ -24,8 +24,13 @@ var (
 
 // AddAltName gives the link with this index a further name, of at most 127 bytes.
 func AddAltName(index uint32, name, purpose string) wire.Request {
+	return AddAltNames(index, []string{name}, purpose)
+}
+
+// AddAltNames gives it several. The first that is taken (EEXIST) ends it: those before it it then has.
+func AddAltNames(index uint32, names []string, purpose string) wire.Request {
 	return newLinkProp.New(netlink.Acknowledge|netlink.Create|netlink.Excl|netlink.Append,
-		&Link{Index: index, AltNames: &AltNames{Names: []string{name}}}, purpose)
+		&Link{Index: index, AltNames: &AltNames{Names: names}}, purpose)
 }
 
 // DelAltName takes a further name from the link with this index. ENOENT means that it does not have it.

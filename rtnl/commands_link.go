@@ -36,10 +36,7 @@ func (w *commander) showLink(l *Link) []string {
 		}
 		return said(&linkTable, l, s)
 	}
-	name := take(&l.Name)
-	if len(l.Unrecognised) == 1 && l.Unrecognised[0].Type == unix.IFLA_ALT_IFNAME {
-		name = showName(take(&l.Unrecognised)[0].Data)
-	}
+	name := takeName(l)
 	if index := take(&l.Index); name == "" {
 		name = w.known(index)
 	}
@@ -48,6 +45,14 @@ func (w *commander) showLink(l *Link) []string {
 	}
 	s.say("dev", name)
 	return said(&linkTable, l, s)
+}
+
+// takeName is the name that a link is meant by, which may be a further one.
+func takeName(l *Link) string {
+	if len(l.Unrecognised) == 1 && l.Unrecognised[0].Type == unix.IFLA_ALT_IFNAME {
+		return showName(take(&l.Unrecognised)[0].Data)
+	}
+	return take(&l.Name)
 }
 
 // showName is a name that may end with a NUL.
@@ -169,7 +174,7 @@ func (w *commander) setLink(l *Link) []string {
 		name = w.name(index)
 		w.learn(w.namespace, index, l.Name)
 	} else {
-		l.Name = ""
+		name = takeName(l)
 	}
 	sysctls := command{"sysctl", "-w"}
 	if l.AF != nil && l.AF.Inet != nil {

@@ -137,6 +137,13 @@ func SetLink(l *Link, purpose string) wire.Request {
 	return setLink.New(netlink.Acknowledge, l, purpose)
 }
 
+// SetLinkNamed changes what is set in l of the link that has a name, be it a further one. The error is ENODEV where there is none.
+func SetLinkNamed(name string, l *Link, purpose string) wire.Request {
+	named, query := *l, linkNamed(name)
+	named.Index, named.Name, named.Unrecognised = 0, query.Name, query.Unrecognised
+	return setLink.New(netlink.Acknowledge, &named, purpose)
+}
+
 // SetUp sets the link with this index up (IFF_UP).
 func SetUp(index uint32, purpose string) wire.Request {
 	return SetLink(&Link{Index: index, Flags: unix.IFF_UP, Change: unix.IFF_UP}, purpose)

@@ -144,6 +144,20 @@ func linkMessages() []message {
 			ip: "link show dev pl-web", answer: `{"ifindex":5,"altnames":["` + longName + `"]}`,
 		},
 		{
+			name: "link-altnames", command: "ip link property add dev pl-web altname " + longName + " altname pl-other", before: []string{"link-pair"},
+			run:  do(func(s string) wire.Request { return rtnl.AddAltNames(hostEnd, []string{longName, "pl-other"}, s) }),
+			seen: link("pl-other", func(l *rtnl.Link) bool { return l.Index == hostEnd && len(l.AltNames.Names) == 2 }),
+			ip:   "link show dev pl-web", answer: `{"ifindex":5,"altnames":["` + longName + `","pl-other"]}`,
+		},
+		{
+			name: "link-alias-by-altname", command: "ip link set dev " + longName + " alias web", before: []string{"link-pair", "link-altname"},
+			run: do(func(s string) wire.Request {
+				return rtnl.SetLinkNamed(longName, &rtnl.Link{Index: 77, Name: "pl-ignored", Alias: "web"}, s)
+			}),
+			seen: link("pl-web", func(l *rtnl.Link) bool { return l.Alias == "web" }),
+			ip:   "link show dev pl-web", answer: `{"ifindex":5,"ifalias":"web"}`,
+		},
+		{
 			name: "link-altname-delete", command: "ip link property del dev pl-web altname " + longName, before: []string{"link-pair", "link-altname"},
 			run:  do(func(s string) wire.Request { return rtnl.DelAltName(hostEnd, longName, s) }),
 			seen: link("pl-web", func(l *rtnl.Link) bool { return l.AltNames == nil }),
