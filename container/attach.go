@@ -32,6 +32,7 @@ type Attachment struct {
 	Gateway, Gateway6 netip.Addr
 
 	leases []nat.Lease
+	is     *identity // what the host end says
 }
 
 // Attach gives the namespace target its network: a pair of links, addresses, routes, and what the host's rules must
@@ -74,6 +75,7 @@ func (h *Host) attach(ctx context.Context, n Network, target *netns.NS) (done *A
 	if err := a.run(ctx); err != nil {
 		return nil, err, a.undo.run(&a.story)
 	}
+	a.is = a.identity()
 	return &a.Attachment, nil, nil
 }
 
@@ -305,7 +307,7 @@ func (a *attacher) identity() *identity {
 	return &identity{
 		name: a.Name, addr: a.Addr, addr6: a.Addr6, iface: a.Interface, taken: a.taken, netns: inode, network: a.Network,
 		host: a.net.Hostname, mtu: a.net.MTU, options: a.net.options(), changed: a.changed, publish: a.Publish,
-		in: a.net.RateIn, out: a.net.RateOut,
+		in: a.net.RateIn, out: a.net.RateOut, pool: a.net.pool,
 	}
 }
 

@@ -37,7 +37,7 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 	if host != nil {
 		ends = append(ends, host)
 	}
-	leases, err := h.leasesOf(name, link)
+	leases, err := h.leasesOf(name, link, host)
 	errs := []error{foreign, err}
 	for i := range leases {
 		if host != nil && host.Index == leases[i].Comment.IfIndex {
@@ -80,13 +80,19 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 	return found, errors.Join(append(errs, h.leave())...)
 }
 
-// leasesOf are the leases that were taken for a container's link.
-func (h *Host) leasesOf(name, link string) ([]nat.Lease, error) {
+// leasesOf are the leases that were taken for a container's link, and those of the link that it has, which may have come from a pool and have
+// another's name still.
+func (h *Host) leasesOf(name, link string, host *rtnl.Link) ([]nat.Lease, error) {
 	leases, err := h.nat.Leases()
 	if err != nil {
 		err = needAdmin(fmt.Errorf("read the leases: %w", err))
 	}
-	return slices.DeleteFunc(leases, func(l nat.Lease) bool { return l.Comment.Name != name || l.Link != link }), err
+	return slices.DeleteFunc(leases, func(l nat.Lease) bool {
+		if host != nil && host.Index == l.Comment.IfIndex {
+			return false
+		}
+		return l.Comment.Name != name || l.Link != link && !isPoolLink(l.Link)
+	}), err
 }
 
 // findLink finds the host end of a container by one of its names, or nil. A link that is not plumb's is an error; one of

@@ -32,19 +32,8 @@ func (h *Host) DetachAll(network string) (names []string, err error) {
 	if err != nil {
 		return nil, needAdmin(fmt.Errorf("read the leases: %w", err))
 	}
-	group := goingGroup()
-	tell.next("take the links out of use", "down, whereupon their routes go, and into a group of those that go")
-	errs := []error{h.moveAway(ends, group)}
 	theirs, others := leasesOfLinks(leases, ends)
-	tell.next("give back the leases", "with all that the rules know of the containers, in one transaction; connections over their addresses are forgotten")
-	_, err = h.nat.ReclaimAll(theirs)
-	errs = append(errs, err)
-	h.flushAll(theirs, ids)
-	tell.next("remove the links", "the whole group at once, for which the kernel waits for its readers only once")
-	if len(ends) > 0 {
-		err := h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Group: group}, fmt.Sprintf("remove %d pairs of links", len(ends))))
-		errs = append(errs, ignore(unix.ENODEV, err)) // their namespaces have gone, and they with them
-	}
+	errs := []error{h.detachEnds(&tell, ends, ids, theirs)}
 	for i := range ids {
 		names = append(names, ids[i].name)
 	}
@@ -57,6 +46,23 @@ func (h *Host) DetachAll(network string) (names []string, err error) {
 	errs = append(errs, h.leave()) // also where there was nothing: one who was killed may have come as far as this
 	slices.Sort(names)
 	return slices.Compact(names), errors.Join(errs...)
+}
+
+// detachEnds takes host ends away with their leases, all at once.
+func (h *Host) detachEnds(tell *story, ends []rtnl.Link, ids []identity, leases []nat.Lease) error {
+	group := goingGroup()
+	tell.next("take the links out of use", "down, whereupon their routes go, and into a group of those that go")
+	errs := []error{h.moveAway(ends, group)}
+	tell.next("give back the leases", "with all that the rules know of the containers, in one transaction; connections over their addresses are forgotten")
+	_, err := h.nat.ReclaimAll(leases)
+	errs = append(errs, err)
+	h.flushAll(leases, ids)
+	tell.next("remove the links", "the whole group at once, for which the kernel waits for its readers only once")
+	if len(ends) > 0 {
+		err := h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Group: group}, fmt.Sprintf("remove %d pairs of links", len(ends))))
+		errs = append(errs, ignore(unix.ENODEV, err)) // their namespaces have gone, and they with them
+	}
+	return errors.Join(errs...)
 }
 
 // endsOf lists the host ends of a network's containers, or of all, with what they say. One that does not say anything yet is about to be set up,

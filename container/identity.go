@@ -41,8 +41,8 @@ func hostLink(name string) (link, altName string) {
 // An identity is what a host end says of itself: all that is needed to make anew what table inet plumb held of the container. It
 // stands in the link's alias (IFLA_IFALIAS) as words:
 //
-//	plumb NAME ADDRESS/BITS LINK at=SECONDS ns=INODE [6=ADDRESS/BITS] [net=NETWORK] [host=NAME] [mtu=BYTES] [in=RATE] [out=RATE]
-//	[internal] [isolate] [no-host] [fw=LINK]... [fw6=LINK[:SYSCTL=VALUE+...]]... [p=PUBLISH]...
+//	plumb NAME ADDRESS/BITS LINK at=SECONDS ns=INODE [pool=PID] [since=SECONDS] [6=ADDRESS/BITS] [net=NETWORK] [host=NAME] [mtu=BYTES]
+//	[in=RATE] [out=RATE] [internal] [isolate] [no-host] [fw=LINK]... [fw6=LINK[:SYSCTL=VALUE+...]]... [p=PUBLISH]...
 //
 // LINK is the container's end, and ADDRESS/BITS "-" where it has no IPv4. What does not fit into 255 bytes goes on in further names of the link.
 type identity struct {
@@ -59,6 +59,8 @@ type identity struct {
 	options nat.Options
 	changed []nat.Record // what was changed of the host's forwarding for it, and recorded
 	publish []Publish
+	pool    int           // process that holds it ready, in a pool; 0: it is a container's
+	since   time.Duration // CLOCK_BOOTTIME of when it was taken from a pool; 0: it was not
 }
 
 func (id *identity) words() []string {
@@ -68,12 +70,19 @@ func (id *identity) words() []string {
 			words = append(words, key+"="+value)
 		}
 	}
-	if id.taken != 0 {
-		add("at", strconv.FormatFloat(float64(id.taken.Milliseconds())/1000, 'f', 3, 64))
+	seconds := func(key string, t time.Duration) {
+		if t != 0 {
+			add(key, strconv.FormatFloat(float64(t.Milliseconds())/1000, 'f', 3, 64))
+		}
 	}
+	seconds("at", id.taken)
 	if id.netns != 0 {
 		add("ns", strconv.FormatUint(id.netns, 10))
 	}
+	if id.pool != 0 {
+		add("pool", strconv.Itoa(id.pool))
+	}
+	seconds("since", id.since)
 	if id.addr6.IsValid() {
 		add("6", id.addr6.String())
 	}
@@ -171,13 +180,22 @@ func parseIdentity(words []string) (id identity, ok bool) {
 func (id *identity) set(key, value string) bool {
 	var err error
 	switch key {
-	case "at":
+	case "at", "since":
 		var seconds float64
 		seconds, err = strconv.ParseFloat(value, 64)
 		if !(seconds >= 0 && seconds < 1<<32) { // NaN is neither
 			return false
 		}
-		id.taken = time.Duration(seconds*1000+0.5) * time.Millisecond
+		at := time.Duration(seconds*1000+0.5) * time.Millisecond
+		if key == "at" {
+			id.taken = at
+		} else {
+			id.since = at
+		}
+	case "pool":
+		var pid uint64
+		pid, err = strconv.ParseUint(value, 10, 31)
+		id.pool = int(pid)
 	case "ns":
 		id.netns, err = strconv.ParseUint(value, 10, 64)
 	case "6":

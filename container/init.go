@@ -21,7 +21,8 @@ const initName = "plumb: container init"
 
 // Init must come first in the main function of every program that starts containers, and in the TestMain of every test that does.
 // It returns at once unless this process is a container's first process before its command runs; then it builds the container and
-// becomes the command. The other such process is the helper that Exec starts.
+// becomes the command. Other such processes are the helper that Exec starts, and the
+// holder of a shared pool.
 func Init() {
 	if isReaper() {
 		os.Exit(reap(os.Args[1], os.Args[2:]))
@@ -34,6 +35,9 @@ func Init() {
 	case os.Args[0] == execName:
 		runtime.LockOSThread() // so is the pid namespace of children
 		follow((&execHelper{}).steps())
+	case os.Args[0] == holderName:
+		hold()
+		os.Exit(0)
 	}
 }
 

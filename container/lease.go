@@ -342,7 +342,7 @@ func (h *Host) holder(l *nat.Lease) (*rtnl.Link, holding, error) {
 	}
 	id, named := identityOf(link)
 	switch {
-	case !isHostEnd(link), named && (id.name != l.Comment.Name || !id.has(l.Addr)):
+	case !isHostEnd(link), named && (id.name != l.Comment.Name && !id.pooled(l) || !id.has(l.Addr)):
 		return nil, stale, nil
 	case dying(link):
 		return link, ending, nil

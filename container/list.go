@@ -30,6 +30,7 @@ type Container struct {
 	RateIn, RateOut           Rate // 0: none
 
 	NetNS uint64 // inode of its network namespace; 0 where SetupVeth made it
+	Pool  int    // process that holds it ready, in a pool; 0: it is a container's
 	Age   time.Duration
 	State State
 
@@ -44,6 +45,7 @@ type State string
 const (
 	Up     State = "up"
 	Ending State = "ending" // its namespace is gone, and the kernel is about to remove the links
+	Ready  State = "ready"  // it waits in a pool for a container
 	Bare   State = "bare"   // the table holds nothing of it: somebody has flushed the ruleset; Repair puts it back
 )
 
@@ -69,8 +71,8 @@ func (h *Host) Containers() ([]Container, error) {
 	for i := range links {
 		if id, ok := identityOf(&links[i]); ok {
 			c := containerOf(&links[i], &id)
-			c.Age = max(0, now-id.taken)
-			if c.State == Up && !held[c.HostIndex] {
+			c.Age = max(0, now-max(id.taken, id.since))
+			if (c.State == Up || c.State == Ready) && !held[c.HostIndex] {
 				c.State = Bare
 			}
 			all = append(all, c)
@@ -98,7 +100,10 @@ func (h *Host) Container(name string) (*Container, error) {
 func containerOf(l *rtnl.Link, id *identity) Container {
 	c := Container{
 		Name: id.name, Hostname: id.host, HostLink: l.Name, HostIndex: l.Index, Interface: id.iface, Network: id.network, MTU: l.MTU,
-		Addr: id.addr, Addr6: id.addr6, Publish: id.publish, RateIn: id.in, RateOut: id.out, NetNS: id.netns, State: Up,
+		Addr: id.addr, Addr6: id.addr6, Publish: id.publish, RateIn: id.in, RateOut: id.out, NetNS: id.netns, State: Up, Pool: id.pool,
+	}
+	if id.pool != 0 {
+		c.State = Ready
 	}
 	c.Internal, c.Isolate, c.NoHost = optionsOf(id.options)
 	if c.Addr.IsValid() {
@@ -153,6 +158,11 @@ func (h *Host) GC(repair bool) (done Swept, err error) {
 		}
 		errs = append(errs, err)
 	}
+	swept, err := h.sweepPool()
+	if swept > 0 {
+		done.Links = append(done.Links, fmt.Sprintf("%d of the pool", swept))
+	}
+	errs = append(errs, err)
 	tell.next("look for links that nobody finishes", "an attach that was killed leaves a link that does not say whose it is")
 	links, err := h.hostEnds()
 	errs = append(errs, err)

@@ -92,6 +92,22 @@ func dieAtWork() int {
 			_, err = h.Detach("web")
 		case "detach all":
 			_, err = h.DetachAll("")
+		case "fill":
+			_, err = h.FillPool(context.Background(), container.PoolOptions{Size: 2})
+		case "drain":
+			_, err = h.DrainPool()
+		case "take", "take plain":
+			var p *container.SharedPool
+			if p, err = h.OpenPool(); err != nil {
+				return err
+			}
+			n := container.Network{Name: "web", Hostname: "www"}
+			if os.Getenv("ORDER") == "take" {
+				n.Isolate, n.Publish = true, mortalNetwork().Publish
+			}
+			if _, err = p.Take(context.Background(), n); err == nil {
+				err = p.Refill(context.Background())
+			}
 		}
 		return err
 	}()

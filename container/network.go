@@ -35,6 +35,8 @@ type Network struct {
 	Publish  []Publish // ports of the host's that lead to the container's
 	RateIn   Rate      // limit of what the container receives; 0: none
 	RateOut  Rate      // limit of what it sends
+
+	pool int // process that holds it ready, in a pool
 }
 
 // Defaults of a Network. The second is a unique local address (RFC 4193) whose 40 bits are "plumb" in ASCII.

@@ -94,12 +94,7 @@ func (a *attacher) setUpHostEnd() error {
 	if a.altName != "" {
 		further = append(further, a.altName)
 	}
-	conf := rtnl.DevConf{{ID: rtnl.ConfForwarding, Value: 1}}
-	if slices.ContainsFunc(a.Publish, func(p Publish) bool { return loopback(&p, false) }) {
-		// What the host sends to 127.0.0.1 leaves by this link with that source, until it is masqueraded. What comes in with it is dropped
-		// in chain guard (CVE-2020-8558).
-		conf = append(conf, rtnl.Conf{ID: rtnl.ConfRouteLocalnet, Value: 1})
-	}
+	conf := append(rtnl.DevConf{{ID: rtnl.ConfForwarding, Value: 1}}, localnet(a.Publish)...)
 	// In one message with IFF_UP the alias would be told as a change of a link that has no carrier yet, for which the kernel walks all of
 	// IPv6's routes (rt6_sync_up, net/ipv6/route.c).
 	requests := []wire.Request{rtnl.SetLink(&rtnl.Link{
@@ -112,6 +107,15 @@ func (a *attacher) setUpHostEnd() error {
 	requests = append(requests, rtnl.SetUp(a.HostIndex, "set "+a.HostLink+" up"))
 	requests = append(requests, a.gatewayRequests()...)
 	return explainDisabled(explainLimit(first(a.host.rtnl.Do(requests...))))
+}
+
+// localnet is what a host end needs for the host to reach published ports by 127.0.0.1. What the host sends there leaves by this link with that source,
+// until it is masqueraded. What comes in with it is dropped in chain guard (CVE-2020-8558).
+func localnet(publish []Publish) rtnl.DevConf {
+	if slices.ContainsFunc(publish, func(p Publish) bool { return loopback(&p, false) }) {
+		return rtnl.DevConf{{ID: rtnl.ConfRouteLocalnet, Value: 1}}
+	}
+	return nil
 }
 
 // gateway6 is the container's gateway of IPv6, on each host end the same. Where there is IPv4 too no host end has it as an address: the kernel would
@@ -198,24 +202,31 @@ func (a *attacher) makeRoom(ctx context.Context, refused *wire.Error) error {
 		return a.makeRoomInside()
 	case err != nil:
 		return fmt.Errorf("%w: look who has the name: %w", refused, err)
-	case !isHostEnd(link):
-		return explained(unix.EEXIST, "the host has a link %s, which is not plumb's: take another name, or remove it", a.HostLink)
-	case dying(link), going(link):
-		return a.host.remove(link.Index, link.Name)
 	}
-	if gone, err := a.host.waitGone(ctx, link.Index, nameWait); err != nil || gone {
+	return a.host.clearName(ctx, a.Name, a.HostLink, link)
+}
+
+// clearName returns nil where the link that has a name goes, or has gone, and else says whose it is.
+func (h *Host) clearName(ctx context.Context, name, hostLink string, link *rtnl.Link) error {
+	switch {
+	case !isHostEnd(link):
+		return explained(unix.EEXIST, "the host has a link %s, which is not plumb's: take another name, or remove it", hostLink)
+	case dying(link), going(link):
+		return h.remove(link.Index, link.Name)
+	}
+	if gone, err := h.waitGone(ctx, link.Index, nameWait); err != nil || gone {
 		return err
 	}
-	left, err := a.host.leftover(link)
+	left, err := h.leftover(link)
 	if err != nil {
 		return err
 	}
 	if left {
-		return a.host.removeLeftover(link)
+		return h.removeLeftover(link)
 	}
 	id, _ := identityOf(link)
-	if id.name != a.Name {
-		return explained(unix.EEXIST, "the link %s, as it would be called, is of container %s: take another name", a.HostLink, id.name)
+	if id.name != name {
+		return explained(unix.EEXIST, "the link %s, as it would be called, is of container %s: take another name", hostLink, id.name)
 	}
 	return explained(unix.EEXIST, "a container %s is attached already, with %s: detach it first, or take another name", id.name, id.address())
 }

@@ -14,6 +14,7 @@ type Spec struct {
 	Process ProcessSpec // its NetNS is made; without a Hostname it has the container's name
 	DNS     DNSConfig
 	Hosts   []HostEntry // further lines for /etc/hosts
+	Pool    bool        // take a network from the host's pool, if one is ready: see FillPool
 
 	// Log is told what a user who waits should know; nil for nobody.
 	Log io.Writer
@@ -34,13 +35,34 @@ func (h *Host) Run(ctx context.Context, spec Spec) (status int, err error) {
 	if h.plans {
 		return 0, h.planRun(ctx, spec)
 	}
+	r := &runner{host: h, spec: spec}
+	defer func() { err = errors.Join(err, r.closePool()) }()
+	if err := r.takeReady(ctx); err != nil {
+		return 0, err
+	}
+	return r.run(ctx)
+}
+
+// A runner is one call of Run.
+type runner struct {
+	host       *Host
+	spec       Spec
+	attachment *Attachment
+	pool       *SharedPool // that the network was taken from, or nil
+}
+
+func (r *runner) run(ctx context.Context) (status int, err error) {
+	h, spec := r.host, &r.spec
 	tell := h.story()
 	tell.next(startingProcess, startingProcessWhy)
 	spec.Process.Tracer = h.tracer
 	p, err := StartProcess(ctx, spec.Process)
 	tell.end(err)
+	if r.attachment != nil {
+		spec.Process.NetNS.Close() // the process has it, or else it goes
+	}
 	if err != nil {
-		return 0, err
+		return 0, r.giveBack(err)
 	}
 	log := spec.Log
 	if log == nil {
@@ -48,18 +70,27 @@ func (h *Host) Run(ctx context.Context, spec Spec) (status int, err error) {
 	}
 	// From here on a signal is the container's, and does not end us before we have cleaned up.
 	defer ForwardSignals(p, log)()
-	attachment, err := h.Attach(ctx, spec.Network, p.NetNS())
-	if err != nil {
-		p.Kill()
-		p.Wait()
-		return 0, fmt.Errorf("attach %s: %w", spec.Network.Name, err)
+	if r.attachment == nil {
+		if r.attachment, err = h.Attach(ctx, spec.Network, p.NetNS()); err != nil {
+			p.Kill()
+			p.Wait()
+			return 0, fmt.Errorf("attach %s: %w", spec.Network.Name, err)
+		}
 	}
-	h.tellPublished(spec.Network.Publish, attachment)
-	status, err = h.supervise(ctx, spec, p, attachment)
-	if left := h.Release(attachment); left != nil {
-		err = errors.Join(err, fmt.Errorf("detach %s: %w", spec.Network.Name, left))
+	h.tellPublished(spec.Network.Publish, r.attachment)
+	status, err = r.supervise(ctx, p)
+	return status, r.giveBack(err)
+}
+
+// giveBack ends what the container has of the host's. err is how it went with it.
+func (r *runner) giveBack(err error) error {
+	if r.attachment == nil {
+		return err
 	}
-	return status, err
+	if left := r.host.Release(r.attachment); left != nil {
+		err = errors.Join(err, fmt.Errorf("detach %s: %w", r.spec.Network.Name, left))
+	}
+	return err
 }
 
 // Parts of a run, as a trace tells them.
@@ -87,7 +118,8 @@ func (h *Host) tellPublished(asked []Publish, a *Attachment) {
 }
 
 // supervise starts the command of a container that has its network, and serves it until the process has ended.
-func (h *Host) supervise(ctx context.Context, spec Spec, p *Process, a *Attachment) (status int, err error) {
+func (r *runner) supervise(ctx context.Context, p *Process) (status int, err error) {
+	h, spec, a := r.host, r.spec, r.attachment
 	tell := h.story()
 	tell.next("watch over it, and answer names", "a flush of the ruleset and a change of the uplinks are mended while it runs; other containers are found by name")
 	services, err := h.Serve(ctx, a, p.NetNS(), ServiceOptions{Network: spec.Network, DNS: spec.DNS})
@@ -105,6 +137,7 @@ func (h *Host) supervise(ctx context.Context, spec Spec, p *Process, a *Attachme
 		p.Wait()
 		return 0, err
 	}
+	defer r.refill(ctx)()
 	return p.Wait()
 }
 

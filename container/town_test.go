@@ -204,6 +204,12 @@ func (w *town) link(h *clab.Host, name string) *rtnl.Link {
 // waitGone waits until the host has no link of plumb's.
 func (w *town) waitGone() {
 	w.t.Helper()
+	w.waitGoneBut(func(*rtnl.Link) bool { return false })
+}
+
+// waitGoneBut is waitGone without the links that are to stay.
+func (w *town) waitGoneBut(stay func(*rtnl.Link) bool) {
+	w.t.Helper()
 	events, err := clab.Open(w.host, rtnl.Dial)
 	if err != nil {
 		w.t.Fatal(err)
@@ -222,7 +228,10 @@ func (w *town) waitGone() {
 		}
 		left := ""
 		for _, l := range links {
-			if l.Group == container.LinkGroup {
+			if stay(&l) {
+				continue
+			}
+			if l.Group == container.LinkGroup || l.Group>>16 == container.LinkGroup { // the latter a DetachAll's
 				left += " " + l.Name
 			}
 		}

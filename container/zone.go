@@ -60,7 +60,7 @@ func (z *zoneCache) read() (zone *names.Zone, whole bool, err error) {
 	for i := range ends {
 		id, ok := identityOf(&ends[i])
 		whole = whole && ok
-		if !ok || dying(&ends[i]) || !z.sameNetwork(&id) {
+		if !ok || id.pool != 0 || dying(&ends[i]) || !z.sameNetwork(&id) {
 			continue
 		}
 		h := names.Host{Names: []string{id.name}}

@@ -1,0 +1,203 @@
+package container_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container"
+	clab "plumb/container/lab"
+	"plumb/container/netns"
+)
+
+// newPool is a pool of the town's host, filled.
+func (w *town) newPool(o container.PoolOptions) *container.Pool {
+	w.t.Helper()
+	p, err := w.h.NewPool(o)
+	must(w.t, err)
+	w.t.Cleanup(func() { check(w.t, p.Close()) })
+	must(w.t, p.Filled(w.t.Context()))
+	return p
+}
+
+// A taker is what both kinds of pool are for one who takes.
+type taker interface {
+	Take(context.Context, container.Network) (*container.Taken, error)
+}
+
+// take takes a network, until the test ends.
+func (w *town) take(t *testing.T, p taker, n container.Network) *container.Taken {
+	t.Helper()
+	taken, err := p.Take(t.Context(), n)
+	must(t, err)
+	t.Cleanup(func() {
+		check(t, w.h.Release(taken.Attachment))
+		check(t, taken.NetNS.Close())
+	})
+	return taken
+}
+
+// pingIn asks from inside a namespace.
+func pingIn(ns *netns.NS, to string) error {
+	fd, family, proto := -1, unix.AF_INET, unix.IPPROTO_ICMP
+	if netip.MustParseAddr(to).Is6() {
+		family, proto = unix.AF_INET6, unix.IPPROTO_ICMPV6
+	}
+	err := ns.Do(func() (err error) {
+		fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, proto)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return pingOn(fd, to, waitTime)
+}
+
+// echoIn answers on TCP port 7 inside a namespace.
+func echoIn(t testing.TB, ns *netns.NS) (stop func()) {
+	t.Helper()
+	l, err := netns.Open(ns, func() (net.Listener, error) { return net.Listen("tcp", ":7") })
+	must(t, err)
+	var s clab.Services
+	s.ServeEcho(l)
+	return func() { s.Close() }
+}
+
+// one is the only container of a name.
+func (w *town) one(name string) *container.Container {
+	w.t.Helper()
+	c, err := w.h.Container(name)
+	must(w.t, err)
+	return c
+}
+
+// states counts the containers by their states.
+func (w *town) states() map[container.State]int {
+	w.t.Helper()
+	all, err := w.h.Containers()
+	must(w.t, err)
+	states := map[container.State]int{}
+	for i := range all {
+		states[all[i].State]++
+	}
+	return states
+}
+
+// What is taken from a pool is a container's network in all: both families pass, ports are published, and it is known by the container's name, in the
+// list, in the table and to detach.
+func TestPoolTake(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	for name, p := range map[string]taker{"own": w.newPool(container.PoolOptions{Size: 2}), "shared": w.newSharedPool(container.PoolOptions{Size: 2})} {
+		t.Run(name, func(t *testing.T) {
+			before := w.states()
+			taken := w.take(t, p, container.Network{
+				Name: "web-" + name, Hostname: "www", Isolate: true,
+				Publish: []container.Publish{{Proto: unix.IPPROTO_TCP, HostPort: 8007, Port: 7, Count: 1}, {Proto: unix.IPPROTO_TCP, Port: 7, Count: 1}},
+			})
+			check(t, pingIn(taken.NetNS, clab.NameServer4))
+			check(t, pingIn(taken.NetNS, clab.NameServer6))
+			stop := echoIn(t, taken.NetNS)
+			defer stop()
+			if taken.Publish[1].HostPort == 0 {
+				t.Error("no port was chosen")
+			}
+			for _, host := range []netip.Addr{w.host.Addr4(), w.host.Addr6()} {
+				for _, p := range taken.Publish {
+					_, err := echo(w.Internet(), "tcp", netip.AddrPortFrom(host, p.HostPort).String())
+					check(t, err)
+				}
+			}
+			_, err := echo(w.host, "tcp", "127.0.0.1:8007")
+			check(t, err)
+			c := w.one("web-" + name)
+			if c.State != container.Up || c.Hostname != "www" || !c.Isolate || c.Pool != 0 || len(c.Publish) != 2 || c.Addr != taken.Addr || c.HostLink != taken.HostLink {
+				t.Errorf("it is listed as %+v", c)
+			}
+			if l := w.link(w.host, "pl-web-"+name); l == nil || l.Index != taken.HostIndex {
+				t.Errorf("the link pl-web-%s is %+v", name, l)
+			}
+			leases, err := w.nat.Leases()
+			must(t, err)
+			for _, l := range leases {
+				if (l.Addr == taken.Addr.Addr() || l.Addr == taken.Addr6.Addr()) && l.Comment.Name != "web-"+name {
+					t.Errorf("the lease of %s is %s's", l.Addr, l.Comment.Name)
+				}
+			}
+			if after := w.states(); after[container.Up] != before[container.Up]+1 {
+				t.Errorf("before %v after %v", before, after)
+			}
+		})
+	}
+}
+
+// newSharedPool is the shared pool of the town's host, which is emptied when the test ends.
+func (w *town) newSharedPool(o container.PoolOptions) *container.SharedPool {
+	w.t.Helper()
+	done, err := w.h.FillPool(w.t.Context(), o)
+	must(w.t, err)
+	if done.Made != o.Size {
+		w.t.Errorf("%d were made, want %d", done.Made, o.Size)
+	}
+	w.t.Cleanup(func() {
+		_, err := w.h.DrainPool()
+		check(w.t, err)
+	})
+	p, err := w.h.OpenPool()
+	must(w.t, err)
+	w.t.Cleanup(func() { check(w.t, p.Close()) })
+	return p
+}
+
+// However many take at a time, no network is given twice, and none is lost.
+func TestPoolManyTakers(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	const size, takers = 24, 32
+	shared := w.newSharedPool(container.PoolOptions{Size: size})
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	got, empty := map[uint64]string{}, 0
+	for i := range takers {
+		wg.Go(func() {
+			h := w.open()
+			p, err := h.OpenPool()
+			must(t, err)
+			defer p.Close()
+			taken, err := p.Take(t.Context(), container.Network{Name: fmt.Sprintf("c%d", i)})
+			mu.Lock()
+			defer mu.Unlock()
+			if errors.Is(err, container.ErrPoolEmpty) {
+				empty++
+				return
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, inode := taken.NetNS.ID()
+			if other, twice := got[inode]; twice {
+				t.Errorf("%s and %s have one namespace", other, taken.Name)
+			}
+			got[inode] = taken.Name
+			check(t, pingIn(taken.NetNS, "10.0.0.1"))
+			check(t, h.Release(taken.Attachment))
+			check(t, taken.NetNS.Close())
+		})
+	}
+	wg.Wait()
+	if len(got) != size || empty != takers-size {
+		t.Errorf("%d got one and %d none, want %d and %d", len(got), empty, size, takers-size)
+	}
+	check(t, shared.Refill(t.Context()))
+	if n, err := shared.Ready(); n != size || err != nil {
+		t.Errorf("%d are ready again, want %d: %v", n, size, err)
+	}
+}

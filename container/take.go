@@ -1,0 +1,241 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"plumb/nat"
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// A taking is how a ready becomes a container's network. Nobody else has it: what is left to do is what says whose it is.
+//
+//   - First the name, which the kernel lets only one link have: the host end gets it as a further one. To rename a link that is up takes six times
+//     as long, for the kernel waits for its readers and makes its sysctls anew (dev_change_name, net/core/dev.c).
+//   - Then the table, where it is to hold more than before: one batch publishes ports and changes the comments.
+//   - Last the alias, as at an attach.
+//
+// Where the table is to hold no more than before, its comments alone have another's name, by which nobody goes: then name and alias are all, in one
+// send, and the comments follow when somebody has the time (follow).
+//
+// Up to the alias nothing is done that cannot be undone, and the ready is as good as before.
+type taking struct {
+	*attacher
+	ready *readyNet
+	id    identity // what the host end is to say
+	names []string // that it is to have
+}
+
+// take makes a ready the network of a container. later is what is to follow, or nil. sound says, where it failed, that the ready is one still.
+func (h *Host) take(ctx context.Context, r *readyNet, n Network, pool *Network) (t *taking, sound bool, err error) {
+	whole, tell := h.whole("take ", n.Name), h.story()
+	defer func() {
+		tell.end(err)
+		whole.End(err)
+	}()
+	if n, err = n.fit(r, pool); err != nil {
+		return nil, true, err
+	}
+	now, err := bootTime()
+	if err != nil {
+		return nil, true, err
+	}
+	t = &taking{attacher: newAttacher(h, n, r.ns), ready: r, id: *r.is}
+	t.Attachment, t.Name = r.Attachment, n.Name
+	t.id.name, t.id.host, t.id.pool, t.id.since, t.id.options = n.Name, n.Hostname, 0, now, r.is.options|n.options()
+	t.is = &t.id
+	if !t.more() {
+		tell.next("have the host end say that it is "+n.Name+"'s", "it keeps the name that the rules know, and gets the container's as a further one, which the kernel lets one link have; only then its alias changes")
+		return t, true, t.rename(ctx, t.sayWhoseNamed())
+	}
+	tell.next("have the host end be called "+n.Name, "it keeps the name that the rules know, and gets the container's as a further one: the kernel decides who has that")
+	if err = t.rename(ctx, nil); err != nil {
+		return nil, true, err
+	}
+	tell.next("tell the rules", "the comments of all that the table holds of it, and published ports, in one transaction")
+	if err = t.handOver(ctx); err != nil {
+		return nil, true, errors.Join(err, t.forgetNames())
+	}
+	tell.next("say whose it is", "in the alias of the host end")
+	return t, false, t.sayWhose()
+}
+
+// more says whether the table is to hold more than before.
+func (t *taking) more() bool { return len(t.net.Publish) > 0 || t.id.options != t.ready.is.options }
+
+// follow changes the comments in the table, where that was left for later. One that has gone meanwhile has none.
+func (t *taking) follow() error {
+	want := t.wantedOver()
+	return ignore(unix.ENOENT, t.host.nat.HandOver(&want))
+}
+
+// takenName is a further name of a host end that was taken, and comes after the container's: who finds the link by it knows that it has that.
+func (t *taking) takenName() string {
+	return furtherPrefix + strconv.FormatUint(uint64(t.HostIndex), 10) + ".taken"
+}
+
+// sayWhoseNamed is sayWhose in the send that names the link, of one that publishes nothing. The link is addressed by its last name, which it gets only if
+// nobody has the others: rtnetlink would go on after a message that it refuses.
+func (t *taking) sayWhoseNamed() []wire.Request {
+	alias, further := t.id.text(t.HostIndex)
+	requests := []wire.Request{rtnl.SetLinkNamed(t.takenName(), &rtnl.Link{Alias: alias}, "say whose "+t.HostLink+" is")}
+	for _, name := range further { // they are of this link alone, whatever comes of the others
+		requests = append(requests, rtnl.AddAltName(t.HostIndex, name, "give "+t.HostLink+" a further name"))
+	}
+	return requests
+}
+
+// rename gives the host end the container's name, and sends what comes with it.
+func (t *taking) rename(ctx context.Context, with []wire.Request) error {
+	link, altName := hostLink(t.Name)
+	t.names = append(t.names, link)
+	if altName != "" {
+		t.names = append(t.names, altName)
+	}
+	names := append(slices.Clone(t.names), t.takenName())
+	request := rtnl.AddAltNames(t.HostIndex, names, "have "+t.HostLink+" be called "+link)
+	const tries = 8 // at each, somebody else has come or gone in between
+	for range tries {
+		err := t.host.rtnl.Do(append([]wire.Request{request}, with...)...)
+		if refused := refusedAt(err, 0); refused == nil || !errors.Is(refused, unix.EEXIST) {
+			if err = first(err); err != nil {
+				err = errors.Join(needAdmin(err), t.forgetNames())
+			}
+			return err
+		}
+		if err := t.forgetNames(); err != nil { // one of them it may have
+			return err
+		}
+		for _, name := range t.names {
+			other, lookup := t.host.rtnl.LinkByName(name)
+			if errors.Is(lookup, unix.ENODEV) {
+				continue
+			}
+			if lookup == nil {
+				lookup = t.host.clearName(ctx, t.Name, link, other)
+			}
+			if lookup != nil {
+				return lookup
+			}
+		}
+	}
+	return explained(unix.EEXIST, "the name %s comes and goes all the time: take another name", link)
+}
+
+// forgetNames takes the names from the host end again that it has.
+func (t *taking) forgetNames() error {
+	var requests []wire.Request
+	for _, name := range append(slices.Clone(t.names), t.takenName()) {
+		requests = append(requests, rtnl.DelAltName(t.HostIndex, name, "have "+t.HostLink+" be called "+name+" no more"))
+	}
+	var errs []error
+	for _, e := range wire.Refusals(t.host.rtnl.Do(requests...)) {
+		if !errors.Is(e, unix.ENOENT) && !errors.Is(e, unix.EINVAL) && !errors.Is(e, unix.ENODEV) { // nobody's, or another's
+			errs = append(errs, e)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// wantedOver is what the table is to hold.
+func (t *taking) wantedOver() nat.HandOver {
+	want := nat.HandOver{Has: t.ready.is.options, Attachment: nat.Attachment{
+		Link: t.HostLink, Comment: nat.Comment{Name: t.Name, IfIndex: t.HostIndex, Taken: t.id.taken},
+		Options: t.net.options(), Publish: slices.Clone(t.net.Publish), Police: uint64(t.id.out) / 8,
+	}}
+	if t.Addr.IsValid() {
+		want.IPv4 = placeIn(t.Addr.Masked(), t.Addr.Addr())
+	}
+	if t.Addr6.IsValid() {
+		want.IPv6 = placeIn(t.Addr6.Masked(), t.Addr6.Addr())
+	}
+	return want
+}
+
+// handOver has the table say whose the network is, and publishes ports.
+func (t *taking) handOver(ctx context.Context) error {
+	want := t.wantedOver()
+	if err := t.avoidListeners(&want.Attachment); err != nil {
+		return err
+	}
+	given := slices.Clone(want.Publish)
+	c, mended := clearer{attacher: t.attacher}, false
+	for {
+		err := t.host.nat.HandOver(&want)
+		if err == nil {
+			break
+		}
+		if errors.Is(err, unix.ENOENT) && !mended { // somebody has flushed the ruleset; the host end says what it had
+			mended = true
+			if _, err := t.host.Repair(); err != nil {
+				return err
+			}
+			continue
+		}
+		again, reason := c.clear(ctx, err)
+		if !again {
+			return reason
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		want.Publish = slices.Clone(given)
+	}
+	t.Publish, t.id.publish, t.leases = want.Publish, want.Publish, want.Leases()
+	t.host.flush(nil, t.Publish)
+	return nil
+}
+
+// sayWhose has the host end say whose it is. Had somebody flushed the ruleset just before, who mended it could not know of what was published.
+func (t *taking) sayWhose() error {
+	alias, further := t.id.text(t.HostIndex)
+	if len(further) > maxFurther {
+		return &FlagError{"publish", t.Publish[0].String(), "there are more single ports than a link can tell of: publish them as ranges"}
+	}
+	link := &rtnl.Link{Index: t.HostIndex, Alias: alias}
+	if conf := localnet(t.Publish); conf != nil {
+		link.AF = &rtnl.LinkAF{Inet: &rtnl.LinkInet{Conf: conf}}
+	}
+	requests := []wire.Request{rtnl.SetLink(link, "say whose "+t.HostLink+" is")}
+	for _, name := range further {
+		requests = append(requests, rtnl.AddAltName(t.HostIndex, name, "give "+t.HostLink+" a further name"))
+	}
+	if err := first(t.host.rtnl.Do(requests...)); err != nil {
+		return err
+	}
+	end := &rtnl.Link{Index: t.HostIndex, Name: t.HostLink}
+	if held, err := t.host.nat.Holds(t.id.attachment(end)); err != nil || held {
+		return err
+	}
+	_, err := t.host.repair(end, &t.id, false)
+	if err != nil {
+		return fmt.Errorf("the ruleset was flushed meanwhile, and what %s has could not be put back: %w", t.Name, err)
+	}
+	return nil
+}
+
+// taken is take, with all that the taker gets. A ready that somebody has detached is not sound. later is nil where nothing is to follow.
+func (h *Host) taken(ctx context.Context, r *readyNet, n Network, pool *Network) (taken *Taken, later *taking, sound bool, err error) {
+	t, sound, err := h.take(ctx, r, n, pool)
+	if err != nil {
+		return nil, nil, sound && !isGone(err), err
+	}
+	if !t.more() {
+		later = t
+	}
+	return &Taken{&t.Attachment, r.ns, t.net}, later, true, nil
+}
+
+func isGone(err error) bool { return errors.Is(err, unix.ENODEV) }
+
+// checkTaken checks what can be checked before it is known what the pool has.
+func (n Network) checkTaken() error {
+	_, err := n.complete()
+	return err
+}
