@@ -62,6 +62,9 @@ func inspectRows(c *container.Listed) [][]string {
 	add("name", c.Name)
 	add("hostname", c.Hostname)
 	add("state", string(c.State))
+	if c.Pool != 0 {
+		add("pool", fmt.Sprintf("process %d holds it ready", c.Pool))
+	}
 	var pids []string
 	for _, pid := range c.PIDs {
 		pids = append(pids, strconv.Itoa(pid))

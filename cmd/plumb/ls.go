@@ -96,7 +96,7 @@ func containerJSON(c *container.Listed) jsonText {
 	}
 	return jsonObject(
 		"name", jsonString(c.Name), "hostname", jsonString(c.Hostname), "state", jsonString(string(c.State)),
-		"pid", jsonNumber(c.PID), "pids", jsonList(pids), "netns", jsonNumber(c.NetNS),
+		"pid", jsonNumber(c.PID), "pids", jsonList(pids), "pool", jsonNumber(c.Pool), "netns", jsonNumber(c.NetNS),
 		"network", jsonString(c.Network), "link", jsonString(c.HostLink), "index", jsonNumber(c.HostIndex),
 		"interface", jsonString(c.Interface), "mtu", jsonNumber(c.MTU),
 		"address", jsonPrefix(c.Addr), "gateway", jsonAddr(c.Gateway), "address6", jsonPrefix(c.Addr6), "gateway6", jsonAddr(c.Gateway6),

@@ -31,6 +31,7 @@ func commands() []command {
 		planCommand(),
 		lsCommand(),
 		inspectCommand(),
+		poolCommand(),
 		gcCommand(),
 		doctorCommand(),
 		traceCommand(),

@@ -46,6 +46,9 @@ func planRun(args []string, p *planner) (err error) {
 	if err := r.parse(run, args); err != nil {
 		return err
 	}
+	if r.spec.Pool {
+		return usagef("--pool: a plan shows how a network is made, and that one is: leave it out")
+	}
 	r.complete()
 	defer r.closeTrace(&err)
 	host, err := r.openHost()

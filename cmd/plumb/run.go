@@ -73,6 +73,7 @@ func (r *runOptions) register(f *flags) {
 		r.spec.Hosts = append(r.spec.Hosts, entry)
 		return err
 	})
+	f.BoolVar(&r.spec.Pool, "pool", false, "take a network from the pool, if one is ready there, and put another into it: see plumb pool")
 	r.networkFlags.register(f)
 }
 
