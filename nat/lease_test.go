@@ -225,3 +225,59 @@ func TestStaleBatchIsRefused(t *testing.T) {
 		t.Errorf("a batch at an old generation: %v", err)
 	}
 }
+
+// What the table holds of an attachment is handed over in one batch: all comments, and what is published besides. A refusal changes nothing, and what is
+// not there cannot be handed over.
+func TestHandOver(t *testing.T) {
+	t.Parallel()
+	c := newConn(t)
+	publish := Publish{Proto: unix.IPPROTO_TCP, HostPort: 8080, Port: 80, Count: 1}
+	other := web()
+	other.Link, other.Comment.Name, other.IPv4, other.Publish = "pl-db", "db", at("10.0.0.7", "10.0.0.0/24"), []Publish{publish}
+	a := web()
+	a.IPv6 = at("fd70::2", "fd70::/64")
+	if err := attach(c, a, other); err != nil {
+		t.Fatal(err)
+	}
+	o := &HandOver{Attachment: *a}
+	o.Comment.Name, o.Options, o.Publish = "next", Isolate, []Publish{publish}
+	var published *PublishedError
+	if err := c.HandOver(o); !errors.As(err, &published) || published.Name != "db" {
+		t.Errorf("a port that is published already: %v", err)
+	}
+	if h, err := c.Holding(a.Link); err != nil || h.Comment.Name != a.Comment.Name || h.Comment.Options != 0 {
+		t.Errorf("after the refusal: %+v, %v", h, err)
+	}
+	o.Publish[0].HostPort = 0
+	if err := c.HandOver(o); err != nil || o.Publish[0].HostPort == 0 {
+		t.Fatalf("hand over: %v; port %d", err, o.Publish[0].HostPort)
+	}
+	leases, err := c.Leases()
+	if err != nil || len(leases) != 3 {
+		t.Fatalf("%d leases, %v", len(leases), err)
+	}
+	for _, l := range leases {
+		if l.Link == a.Link && (l.Comment.Name != "next" || l.Comment.IfIndex != a.Comment.IfIndex) {
+			t.Errorf("a lease is %+v", l)
+		}
+	}
+	for _, set := range []string{"member4", "member6", "isolate", "publish4"} {
+		elements, err := c.Elements(NFPROTO_INET, TableName, set)
+		if err != nil || !slices.ContainsFunc(elements, func(e Element) bool { return e.UserData.Comment() == "next" }) ||
+			slices.ContainsFunc(elements, func(e Element) bool { return e.UserData.Comment() == a.Comment.Name }) {
+			t.Errorf("%s: %+v, %v", set, elements, err)
+		}
+	}
+	o.Publish = nil
+	if _, err := c.Reclaim(&leases[slices.IndexFunc(leases, func(l Lease) bool { return l.Link == a.Link })]); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []string{"isolate", "member6", "lease6"} { // it went with all that it was handed over with
+		if elements, err := c.Elements(NFPROTO_INET, TableName, set); err != nil || len(elements) != 0 {
+			t.Errorf("%s: %+v, %v", set, elements, err)
+		}
+	}
+	if err := c.HandOver(o); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("what is not there: %v", err)
+	}
+}
