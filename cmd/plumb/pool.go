@@ -16,7 +16,7 @@ import (
 func poolCommand() command {
 	c := command{
 		name: "pool", args: "fill N | drain | ls [options]",
-		summary: "keep networks ready, which plumb run --pool takes in some 50 µs: fill makes N, drain removes them, ls lists them",
+		summary: "keep networks ready, which plumb run --pool takes in a tenth of the time: fill makes N, drain removes them, ls lists them",
 	}
 	c.run = func(args []string) error {
 		var n networkFlags
