@@ -137,8 +137,8 @@ func (n *numeric) get(v unsafe.Pointer, a Attr) error {
 
 func (n *numeric) show(a Attr) string {
 	x, err := getNumber(a.Data, n.size, n.big)
-	if err != nil {
-		return hex(a.Data)
+	if err != nil || len(a.Data) != n.size {
+		return oddBytes(a.Data)
 	}
 	v := reflect.New(n.typ)
 	store(v.UnsafePointer(), n.size, x)
@@ -350,5 +350,8 @@ func (c *custom) put(e *Encoder, r *row, v unsafe.Pointer) {
 
 func (c *custom) get(v unsafe.Pointer, a Attr) error { return c.decode(v, a) }
 func (c *custom) show(a Attr) string                 { return c.value(a) }
+
+// oddBytes are bytes in the place of a number of another size, in a form that cannot be read as one.
+func oddBytes(b []byte) string { return fmt.Sprintf("bytes:%x", b) }
 
 func hex(b []byte) string { return fmt.Sprintf("%#x", b) }

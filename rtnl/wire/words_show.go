@@ -155,7 +155,7 @@ func (d *Dictionary) number(f *form, b []byte) string {
 	}
 	n, err := getNumber(b, size, f.big)
 	if err != nil || len(b) != size {
-		return hex(b)
+		return oddBytes(b)
 	}
 	signed := int64(n<<(64-8*size)) >> (64 - 8*size)
 	switch f.how {
