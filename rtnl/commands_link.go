@@ -169,7 +169,7 @@ func (w *commander) netns(l *Link) string {
 
 // setLink is ip link set, and sysctl for what ip does not set.
 func (w *commander) setLink(l *Link) []string {
-	name := l.Name
+	var name string
 	if index := take(&l.Index); index != 0 {
 		name = w.name(index)
 		w.learn(w.namespace, index, l.Name)
