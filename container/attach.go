@@ -99,6 +99,7 @@ type attacher struct {
 	peer    uint32           // index of the container's link
 	hostMAC net.HardwareAddr // of the host end
 	first   bool             // plumb's table was made with its lease
+	leased  nat.Attachment   // as it was taken
 	undo    undo
 	story   story
 }

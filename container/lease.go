@@ -88,7 +88,7 @@ func (a *attacher) noteLease(lease *nat.Attachment, err error) {
 	if err != nil && !errors.Is(err, nat.ErrUnconfirmed) && !unanswered(err) {
 		return
 	}
-	a.leases = lease.Leases()
+	a.leased, a.leases = *lease, lease.Leases()
 	a.Publish = lease.Publish
 	a.Addr, a.Addr6 = netip.Prefix{}, netip.Prefix{}
 	if lease.IPv4.Addr.IsValid() {

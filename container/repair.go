@@ -62,7 +62,7 @@ var errLost = errors.New("somebody has flushed the ruleset meanwhile, and what w
 // stillHeld puts back what somebody has flushed since the lease was taken. From now on the link itself says what belongs to it; who made the table
 // anew before could not know, and may have given it to another: errLost.
 func (a *attacher) stillHeld() error {
-	if as, err := a.host.nat.IsAsLeft(); err == nil && as {
+	if as, err := a.host.nat.IsAsLeft(&a.leased); err == nil && as {
 		return nil
 	}
 	held, err := a.host.nat.Holding(a.HostLink)

@@ -125,7 +125,7 @@ func (t *attempt) run(try int) (again bool, err error) {
 		return false, err
 	}
 	t.gen = gen
-	a.IPv4.Addr, a.IPv6.Addr = given.IPv4.Addr, given.IPv6.Addr
+	a.IPv4.Addr, a.IPv6.Addr, a.chain = given.IPv4.Addr, given.IPv6.Addr, 0
 	a.Publish = append(a.Publish[:0], given.Publish...)
 	standing, err := t.conn.standsAt(gen)
 	if err != nil {
@@ -150,7 +150,7 @@ func (t *attempt) run(try int) (again bool, err error) {
 	}
 	if err = t.conn.BatchAt(gen, requests...); err == nil {
 		t.made = !standing
-		t.conn.known.committed(gen, func(m *memo) { t.remember(m, len(known)) })
+		a.chain = t.conn.known.committed(gen, func(m *memo) { t.remember(m, len(known)) })
 		return false, t.conn.attached(t.made, gen, a)
 	}
 	t.conn.known.forget()

@@ -21,6 +21,8 @@ type Attachment struct {
 	Publish    []Publish
 	Police     uint64                              // bytes a second that it may send; 0: as many as it can
 	Avoid      func(proto uint8, port uint16) bool // host ports that are not to be chosen; nil for none
+
+	chain uint64 // of the memo, when it was attached
 }
 
 // A Place is where a container is in a subnet.

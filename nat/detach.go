@@ -54,7 +54,7 @@ func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 			return false, fmt.Errorf("give %s back: %w", l.Addr, err)
 		}
 		if err = c.BatchAt(gen, append(requests, unmark...)...); err == nil {
-			c.known.committed(gen, func(m *memo) { m.free(addrs) })
+			c.known.released(gen, addrs)
 			return true, nil
 		}
 		if !errors.Is(err, ErrStale) && !errors.Is(err, unix.ENOENT) {

@@ -10,6 +10,7 @@ import (
 // id, so that with its commit, which adds one, nothing has changed but what it changes.
 type memo struct {
 	gen    uint32 // 0: nothing is known
+	chain  uint64 // a new one for each reading that does not go on from the one before, and where something is given back; 0: nothing is known
 	stands bool   // plumb's table is there
 	sets   map[string][]Element
 	lowest map[netip.Addr]free // by the first address of a range: where to look on, since all before it are leased
@@ -19,6 +20,7 @@ type memo struct {
 type memory struct {
 	mu sync.Mutex
 	memo
+	chains uint64 // how many there were
 }
 
 // at returns what is known at a generation id. The maps are the caller's to read.
@@ -49,23 +51,34 @@ func (m *memory) note(gen uint32, add func(*memo)) {
 		return
 	}
 	if m.gen != gen {
-		m.memo = memo{gen: gen, sets: map[string][]Element{}, lowest: map[netip.Addr]free{}}
+		m.chains++
+		m.memo = memo{gen: gen, chain: m.chains, sets: map[string][]Element{}, lowest: map[netip.Addr]free{}}
 	}
 	add(&m.memo)
 }
 
 // committed moves the memo on with a batch that carried its generation id, and then has change say what of it has changed: of plumb's sets that are
-// remembered none, unless change forgets them.
-func (m *memory) committed(gen uint32, change func(*memo)) {
+// remembered none, unless change forgets them. It returns the chain that the batch is in, 0 for none.
+func (m *memory) committed(gen uint32, change func(*memo)) (chain uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if gen == 0 || m.gen != gen {
-		return
+		return 0
 	}
 	if m.gen++; m.gen == 0 { // as nf_tables_commit counts, net/netfilter/nf_tables_api.c
 		m.gen = 1
 	}
 	change(&m.memo)
+	return m.chain
+}
+
+// released is committed for a batch that has given addresses back. Whoever has attached before asks the kernel whether it was his: a new chain begins.
+func (m *memory) released(gen uint32, addrs []netip.Addr) {
+	m.committed(gen, func(known *memo) {
+		m.chains++
+		known.chain = m.chains
+		known.free(addrs)
+	})
 }
 
 // free notes that addresses are free again: the lowest may be one of them.
@@ -84,10 +97,15 @@ func (m *memo) free(addrs []netip.Addr) {
 	}
 }
 
-// IsAsLeft reports whether the namespace's ruleset is still what the last attach or release by this Conn has made of it, as far as it knew that before.
-func (c *Conn) IsAsLeft() (bool, error) {
+// IsAsLeft reports whether all that was changed of the namespace's ruleset since a was attached by this Conn is what further attaches by it have added,
+// as far as it knows: then what a holds is there. False says nothing. That plumb's table stands would not be enough: somebody may have flushed the
+// ruleset, and another made the table anew.
+func (c *Conn) IsAsLeft(a *Attachment) (bool, error) {
+	if a.chain == 0 {
+		return false, nil
+	}
 	gen, err := c.GenID()
-	return err == nil && c.known.at(gen).stands, err
+	return err == nil && c.known.at(gen).chain == a.chain, err
 }
 
 // forget is for what may have changed anything.
