@@ -37,7 +37,7 @@ func sendCommand() command {
 		if s.pid != 0 && s.path != "" {
 			return usagef("--pid and --netns are two ways to say the same: give one")
 		}
-		text, err := inputOf(words)
+		text, err := inputOf(words, s.hex)
 		if err != nil {
 			return err
 		}
@@ -237,19 +237,4 @@ func (w indented) Write(b []byte) (int, error) {
 		}
 	}
 	return len(b), nil
-}
-
-// inputOf is the text that the arguments give: of a file, of standard input, or themselves.
-func inputOf(words []string) (string, error) {
-	switch {
-	case len(words) == 0 && isTerminal(os.Stdin):
-		return "", usagef("give a FILE, a TEXT such as 'RTM_GETLINK NLM_F_REQUEST|DUMP', or - for standard input")
-	case len(words) == 0 || len(words) == 1 && words[0] == "-":
-		b, err := io.ReadAll(os.Stdin)
-		return string(b), err
-	case len(words) > 1 || strings.ContainsAny(words[0], " \n"):
-		return strings.Join(words, " "), nil
-	}
-	b, err := os.ReadFile(words[0])
-	return string(b), err
 }
