@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -250,6 +251,9 @@ func TestGolden(t *testing.T) {
 			want, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if !strings.HasPrefix(name, "short") && binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
+				t.Skip("the file shows bytes as a little-endian machine has them")
 			}
 			if diff := cmp.Diff(string(want), got.String()); diff != "" {
 				t.Errorf("not as in %s (-want +got); -update writes it anew:\n%s", file, diff)
