@@ -21,14 +21,13 @@ func Compare(t *testing.T, d *wire.Dictionary, h *Headers, except map[string]str
 		t.Error(w)
 	}
 	used := map[string]bool{}
-	excepted := func(name string) bool {
-		for prefix := range except {
+	excepted := func(name string) (is bool) {
+		for prefix := range except { // all of them: one can begin as another does
 			if strings.HasPrefix(name, prefix) {
-				used[prefix] = true
-				return true
+				used[prefix], is = true, true
 			}
 		}
-		return false
+		return is
 	}
 	has := map[string]bool{}
 	newest, there := map[string]uint64{}, map[string]bool{} // by block
