@@ -16,7 +16,7 @@ import (
 // jsonText is a JSON value (RFC 8259).
 type jsonText string
 
-func jsonNumber[N ~int | ~uint32 | ~uint64](n N) jsonText {
+func jsonNumber[N ~int | ~int64 | ~uint32 | ~uint64](n N) jsonText {
 	return jsonText(strconv.FormatInt(int64(n), 10))
 }
 

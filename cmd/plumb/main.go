@@ -36,6 +36,7 @@ func commands() []command {
 		doctorCommand(),
 		traceCommand(),
 		diffCommand(),
+		benchCommand(),
 		pingCommand(),
 		labCommand(),
 		sendCommand(),

@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// rootfs makes a root file system: busybox and nothing else. It must be static.
+func rootfs(s *Stage) error {
+	busybox, err := find("busybox", path)
+	if err != nil {
+		return fmt.Errorf("%w, of which the container's root file system is made", err)
+	}
+	var errs []error
+	for _, dir := range []string{"bin", "dev", "etc", "proc", "sys", "tmp", "run"} {
+		errs = append(errs, os.MkdirAll(s.Dir+"/rootfs/"+dir, 0o755))
+	}
+	return errors.Join(append(errs, copyFile(s.Dir+"/rootfs/bin/busybox", busybox), os.Symlink("busybox", s.Dir+"/rootfs/bin/true"))...)
+}
+
+// The least that an OCI runtime runs a command by: no masked paths, no seccomp, no device rules, and a network namespace with nothing in it. All
+// that it spares the runtime, plumb does.
+const ociConfig = `{"ociVersion": "1.0.2", "root": {"path": "rootfs"}, "hostname": "web",
+"process": {"args": ["/bin/true"], "env": ["PATH=/bin"], "cwd": "/", "noNewPrivileges": true},
+"mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+{"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]}],
+"linux": {"namespaces": [{"type": "pid"}, {"type": "network"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}, {"type": "cgroup"}]}}`
+
+// ociRuntime is an OCI runtime. One that does not like the second hierarchy of control groups, which is empty, does not get to see it.
+func ociRuntime(name string, noUnified bool) Rival {
+	return Rival{
+		Name: name, Group: GroupRun, UpName: "run without a network",
+		Begin: func(s *Stage) error {
+			if err := needs(name); err != nil {
+				return err
+			}
+			if err := rootfs(s); err != nil {
+				return err
+			}
+			return os.WriteFile(s.Dir+"/config.json", []byte(ociConfig), 0o644)
+		},
+		Up: func(s *Stage) error {
+			program, err := find(name, path)
+			if err != nil {
+				return err
+			}
+			args := []string{"--root", s.Dir + "/state", "run", "--bundle", s.Dir, fmt.Sprintf("plumb-bench-%d", os.Getpid())}
+			return s.Run(hidden(program, args, noUnified))
+		},
+	}
+}
+
+// hidden is a program, before which the shell hides the second hierarchy of control groups where there is one.
+func hidden(program string, args []string, hide bool) Program {
+	const unified = "/sys/fs/cgroup/unified"
+	if _, err := os.Stat(unified); err != nil || !hide {
+		return Program{Path: program, Args: args}
+	}
+	return Program{Path: "/bin/sh", Mount: true, Args: append([]string{"-c", "umount " + unified + "; exec \"$@\"", "sh", program}, args...)}
+}
+
+// podman has everything below the stage's directory: nothing of the machine's own containers is seen.
+func podman() Rival {
+	run := func(s *Stage, args ...string) error {
+		program, err := find("podman", path)
+		if err != nil {
+			return err
+		}
+		d := s.Dir
+		all := append([]string{"--root", d + "/root", "--runroot", d + "/runroot", "--tmpdir", d + "/tmp", "--network-config-dir", d + "/networks"}, args...)
+		p := hidden(program, all, true)
+		p.Env = []string{"CONTAINERS_CONF=" + d + "/containers.conf", "XDG_RUNTIME_DIR=" + d}
+		return s.Run(p)
+	}
+	return Rival{
+		Name: "podman", Group: GroupRun, UpName: "run with network and ports",
+		Begin: func(s *Stage) error {
+			if err := needs("podman"); err != nil {
+				return err
+			}
+			if err := rootfs(s); err != nil {
+				return err
+			}
+			const conf = "[containers]\ndefault_ulimits = [\"nofile=20000:20000\", \"nproc=32768:32768\"]\n" +
+				"[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n" +
+				"[network]\nnetwork_backend = \"cni\"\ncni_plugin_dirs = [\"/opt/cni/bin\", \"/usr/lib/cni\", \"/usr/libexec/cni\"]\n"
+			return os.WriteFile(s.Dir+"/containers.conf", []byte(conf), 0o644)
+		},
+		Up: func(s *Stage) error {
+			return run(s, "run", "--rm", "-p", "8080:80", "--dns", "8.8.8.8", "--rootfs", s.Dir+"/rootfs", "/bin/true")
+		},
+	}
+}
+
+// docker is not measured by itself: its daemon would have to run in the lab.
+func docker() Rival {
+	return Rival{Name: "docker", Group: GroupRun, UpName: "run", Begin: func(*Stage) error {
+		if err := needs("docker"); err != nil {
+			return err
+		}
+		return errors.New("its daemon runs on the machine, outside of the lab, and is left alone")
+	}, Up: func(*Stage) error { return nil }}
+}
