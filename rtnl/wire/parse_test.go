@@ -228,3 +228,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestParseLongWord quotes no word at length that cannot be read: it may be as long as the text.
+func TestParseLongWord(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("\x00", 1<<20)
+	for _, text := range []string{long, "TEST_NEWTHING " + long, "TEST_NEWTHING NLM_F_REQUEST\n  " + long} {
+		_, err := Parse(text, ParseOptions{Protocols: []*Protocol{testProtocol}})
+		if err == nil || len(err.Error()) > 2000 {
+			t.Errorf("%.40q: an error of %d bytes: %.200v", text, len(fmt.Sprint(err)), err)
+		}
+	}
+}

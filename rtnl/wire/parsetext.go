@@ -14,10 +14,18 @@ type textLine struct {
 	below  []*textLine
 }
 
-func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+func errorf(format string, args ...any) error {
+	const most = 80 // of a word that is quoted: it may be as long as the text
+	for i, a := range args {
+		if word, ok := a.(string); ok && len(word) > most && strings.Contains(format, "%q") {
+			args[i] = word[:most] + "..."
+		}
+	}
+	return fmt.Errorf(format, args...)
+}
 
 func (l *textLine) errorf(format string, args ...any) error {
-	return fmt.Errorf("line %d: %w", l.number, fmt.Errorf(format, args...))
+	return fmt.Errorf("line %d: %w", l.number, errorf(format, args...))
 }
 
 // maxNesting is how deep attributes may be nested in a text. What a trace shows is at most 16 deep.
