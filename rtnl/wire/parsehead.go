@@ -39,6 +39,9 @@ func (h *textHead) put(b []byte) {
 func (p *parser) head(l *textLine) (*textHead, error) {
 	text, purpose, _ := strings.Cut(l.text, "  ")
 	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil, l.errorf("there is no message type in it, such as RTM_GETLINK, and flags")
+	}
 	name := words[0]
 	words = words[1:]
 	if name == "message" && len(words) > 0 {

@@ -40,7 +40,7 @@ func splitText(text string, isType func(string) bool) (heads []*textLine, err er
 		number++
 		l := cleanLine(raw)
 		l.number = number
-		if l.text == "" {
+		if strings.TrimSpace(l.text) == "" {
 			continue
 		}
 		head, mark := l.headOf(isType)
