@@ -1,0 +1,248 @@
+/*
+ * The floor for the same job: what plumb has asked the kernel for in one attach, sent again for another namespace.
+ *
+ * It is given a script: the messages of that attach that change something, as bytes, in the groups that plumb sent them in, with one acknowledgement
+ * a group, and where in them stands what differs from namespace to namespace. The names, addresses and indexes are those of the attach, which has been undone.
+ *
+ *	host|nft|inside HEX    a group of messages: to the host's rtnetlink, its nftables, or the container's rtnetlink
+ *	fd OFFSET              in the group before it, the descriptor of the namespace (IFLA_NET_NS_FD)
+ *	inode OFFSET           in the group before it, the inode of the namespace, as ten decimal digits (in IFLA_IFALIAS)
+ *	ra                     net.ipv6.conf.eth0.accept_ra = 0, inside
+ *	await HEX              a group to the container's rtnetlink whose last message asks for the route to its IPv6 address: until that is local
+ *	ping                   net.ipv4.ping_group_range opened, inside
+ *
+ *	usage: replay SCRIPT        for each line on stdin, a pid, make its network and print the nanoseconds that it took
+ *	       replay SCRIPT PID    make one, and end
+ */
+#define _GNU_SOURCE
+#include "message.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
+
+enum kind { HOST, NFT, INSIDE, AWAIT, RA, PING };
+enum { MOST = 16, DIGITS = 10 };
+
+static struct step {
+	enum kind kind;
+	struct datagram d;
+	uint32_t fd_at, inode_at; /* 0: nowhere */
+} steps[MOST];
+
+static int count, route, nft, home, proc;
+
+static void bytes(struct datagram *d, const char *hex) {
+	unsigned b;
+	for (; sscanf(hex, "%2x", &b) == 1 && d->len < sizeof d->b; hex += 2)
+		d->b[d->len++] = b;
+	for (uint32_t at = 0; at < d->len;) {
+		struct nlmsghdr *h = (void *)(d->b + at);
+		if (h->nlmsg_flags & NLM_F_ACK)
+			d->awaited = h->nlmsg_seq;
+		d->at = at;
+		d->seq = h->nlmsg_seq;
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+}
+
+static void read_script(const char *path) {
+	static const char *const names[] = {"host", "nft", "inside", "await", "ra", "ping"};
+	static char line[3 * sizeof steps[0].d.b], hex[sizeof line];
+	FILE *f = fopen(path, "re");
+	if (!f)
+		die(path);
+	while (fgets(line, sizeof line, f)) {
+		char word[16];
+		hex[0] = 0;
+		sscanf(line, "%15s %s", word, hex);
+		if (!strcmp(word, "fd"))
+			steps[count - 1].fd_at = atoi(hex);
+		else if (!strcmp(word, "inode"))
+			steps[count - 1].inode_at = atoi(hex);
+		else
+			for (int kind = HOST; kind <= PING; kind++)
+				if (!strcmp(word, names[kind]) && count < MOST) {
+					steps[count].kind = kind;
+					bytes(&steps[count++].d, hex);
+				}
+	}
+	fclose(f);
+}
+
+static void enter(int ns) {
+	if (setns(ns, CLONE_NEWNET))
+		die("setns");
+}
+
+static struct {
+	int ns, route, events, ping, conf6;
+} inside;
+
+static void open_inside(void) {
+	enter(inside.ns);
+	inside.route = dial(NETLINK_ROUTE);
+	inside.events = dial(NETLINK_ROUTE);
+	/* A socket without a number would not get what the kernel sends by itself: that has number 0, whose own socket is passed over. */
+	struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+	if (bind(inside.events, (void *)&any, sizeof any))
+		die("bind");
+	inside.ping = openat(proc, "sys/net/ipv4/ping_group_range", O_RDWR | O_CLOEXEC);
+	inside.conf6 = openat(proc, "sys/net/ipv6/conf", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	enter(home);
+	if (inside.ping < 0 || inside.conf6 < 0)
+		die("open sysctls");
+}
+
+static void close_inside(void) {
+	close(inside.ns);
+	close(inside.route);
+	close(inside.events);
+	close(inside.ping);
+	close(inside.conf6);
+}
+
+static void no_advertisements(void) {
+	int fd = openat(inside.conf6, "eth0/accept_ra", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		die("accept_ra");
+	close(fd);
+}
+
+static void allow_ping(void) {
+	static const char all[] = "0 2147483647", own[] = "0 0";
+	if (pwrite(inside.ping, all, sizeof all - 1, 0) < 0 && pwrite(inside.ping, own, sizeof own - 1, 0) < 0)
+		die("ping_group_range");
+}
+
+/* local sends messages of which the last asks for a route, and says whether that is local. */
+static int local(const char *b, uint32_t len, uint32_t question) {
+	static char in[32768];
+	if (send(inside.route, b, len, 0) < 0)
+		die("send");
+	for (;;) {
+		int n = recv(inside.route, in, sizeof in, MSG_DONTWAIT);
+		if (n < 0)
+			die("recv");
+		for (struct nlmsghdr *h = (void *)in; NLMSG_OK(h, (uint32_t)n); h = NLMSG_NEXT(h, n)) {
+			int is_error = h->nlmsg_type == NLMSG_ERROR;
+			errno = is_error ? -((struct nlmsgerr *)NLMSG_DATA(h))->error : 0;
+			if (h->nlmsg_seq == question)
+				return !is_error && ((struct rtmsg *)NLMSG_DATA(h))->rtm_type == RTN_LOCAL;
+			if (errno)
+				die("set lo up");
+		}
+	}
+}
+
+/* come says whether what was received tells of the local route that the last message of d asks for. */
+static int come(char *in, int n, const struct datagram *d) {
+	enum { TO = NLMSG_HDRLEN + sizeof(struct rtmsg), ADDRESS = 16 };
+	const char *asked = d->b + d->at + TO + NLA_HDRLEN; /* RTA_DST is its first attribute */
+	for (struct nlmsghdr *h = (void *)in; NLMSG_OK(h, (uint32_t)n); h = NLMSG_NEXT(h, n)) {
+		struct rtmsg *m = NLMSG_DATA(h);
+		if (h->nlmsg_type == RTM_NEWROUTE && m->rtm_type == RTN_LOCAL && m->rtm_dst_len == 8 * ADDRESS)
+			for (struct rtattr *a = RTM_RTA(m); (char *)a < (char *)h + h->nlmsg_len && a->rta_len; a = (void *)((char *)a + RTA_ALIGN(a->rta_len)))
+				if (a->rta_type == RTA_DST && !memcmp(RTA_DATA(a), asked, ADDRESS))
+					return 1;
+	}
+	return 0;
+}
+
+/* await_local takes the event itself for the answer, as plumb does. */
+static void await_local(const struct datagram *d) {
+	if (local(d->b, d->len, d->seq))
+		return;
+	static char in[32768];
+	int n, group = RTNLGRP_IPV6_ROUTE;
+	struct timeval second = {.tv_sec = 1};
+	setsockopt(inside.events, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+	if (setsockopt(inside.events, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group))
+		die("listen");
+	if (local(d->b + d->at, d->len - d->at, d->seq))
+		return;
+	do {
+		n = recv(inside.events, in, sizeof in, 0);
+		if (n < 0)
+			die("wait for the address");
+	} while (!come(in, n, d));
+}
+
+static void patch(struct step *s) {
+	char digits[DIGITS + 1];
+	struct stat st;
+	if (s->fd_at)
+		memcpy(s->d.b + s->fd_at, &inside.ns, sizeof inside.ns);
+	if (!s->inode_at)
+		return;
+	if (fstat(inside.ns, &st) || snprintf(digits, sizeof digits, "%0*lu", DIGITS, (unsigned long)st.st_ino) != DIGITS)
+		die("inode");
+	memcpy(s->d.b + s->inode_at, digits, DIGITS);
+}
+
+/* make makes the network of process pid; it is what is timed. */
+static void make(int pid) {
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+	inside.ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (inside.ns < 0)
+		die(path);
+	open_inside();
+	for (struct step *s = steps; s < steps + count; s++) {
+		patch(s);
+		switch (s->kind) {
+		case HOST:
+			must(route, &s->d, "on the host");
+			break;
+		case NFT:
+			must(nft, &s->d, "in nftables");
+			break;
+		case INSIDE:
+			must(inside.route, &s->d, "inside");
+			break;
+		case AWAIT:
+			await_local(&s->d);
+			break;
+		case RA:
+			no_advertisements();
+			break;
+		case PING:
+			allow_ping();
+			break;
+		}
+	}
+	close_inside();
+}
+
+static int64_t now(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+int main(int argc, char **argv) {
+	char line[32];
+	if (argc < 2) {
+		fprintf(stderr, "usage: replay SCRIPT [PID]\n");
+		return 2;
+	}
+	read_script(argv[1]);
+	route = dial(NETLINK_ROUTE);
+	nft = dial(NETLINK_NETFILTER);
+	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (home < 0 || proc < 0)
+		die("/proc");
+	if (argc > 2) {
+		make(atoi(argv[2]));
+		return 0;
+	}
+	while (fgets(line, sizeof line, stdin)) {
+		int64_t start = now();
+		make(atoi(line));
+		printf("%lld\n", (long long)(now() - start));
+		fflush(stdout);
+	}
+	return 0;
+}

@@ -1,0 +1,165 @@
+package compare
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"plumb/container/netns"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// A recorder is a tracer that keeps what an attach asks the kernel for, of which it makes a script for floor/replay.c.
+type recorder struct {
+	mu     sync.Mutex
+	groups []group
+}
+
+// A group is what was sent together, or a sysctl that was set.
+type group struct {
+	namespace string
+	family    int
+	sent      time.Time
+	messages  [][]byte
+	refused   map[uint32]bool // by sequence number
+	sysctl    string          // "ra" or "ping"
+}
+
+// Trace implements wire.Tracer.
+func (r *recorder) Trace(e wire.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case e.Kind == wire.KindStep && strings.Contains(e.Purpose, "accept_ra=0"):
+		r.groups = append(r.groups, group{sysctl: "ra"})
+	case e.Kind == wire.KindStep && strings.Contains(e.Purpose, "ping_group_range="):
+		r.groups = append(r.groups, group{sysctl: "ping"})
+	case e.Kind == wire.KindMessage && e.Sent:
+		r.sent(e)
+	case e.Kind == wire.KindMessage && e.Err != nil:
+		for i := range r.groups {
+			if g := &r.groups[i]; g.namespace == e.Namespace && g.family == e.Protocol.Family {
+				g.refused[binary.NativeEndian.Uint32(e.Message[8:])] = true
+			}
+		}
+	}
+}
+
+func (r *recorder) sent(e wire.Event) {
+	g := group{namespace: e.Namespace, family: e.Protocol.Family, sent: e.Time, refused: map[uint32]bool{}}
+	if n := len(r.groups); n == 0 || r.groups[n-1].namespace != g.namespace || r.groups[n-1].family != g.family || !r.groups[n-1].sent.Equal(g.sent) {
+		r.groups = append(r.groups, g)
+	}
+	last := &r.groups[len(r.groups)-1]
+	last.messages = append(last.messages, bytes.Clone(e.Message))
+}
+
+// script is for the namespace that was attached under name. Left out is what only asks, but for the last question, and what was refused
+// since it was there already.
+func (r *recorder) script(name string, ns *netns.NS) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var b strings.Builder
+	fds, inodes := 0, 0
+	_, inode := ns.ID()
+	for _, g := range r.groups {
+		kind, data := g.kind(name), g.datagram()
+		if kind == "" || len(data) == 0 && g.sysctl == "" {
+			continue
+		}
+		fmt.Fprintf(&b, "%s %s\n", kind, hex.EncodeToString(data))
+		if at := bytes.Index(data, nsFD(ns)); kind == "host" && at >= 0 {
+			fds++
+			fmt.Fprintf(&b, "fd %d\n", at+unix.SizeofNlAttr)
+		}
+		if at := bytes.Index(data, []byte("ns="+strconv.FormatUint(inode, 10))); at >= 0 {
+			inodes++
+			fmt.Fprintf(&b, "inode %d\n", at+len("ns="))
+		}
+	}
+	text := b.String()
+	if fds != 1 || inodes != 1 || strings.Count(text, "await ") != 1 || strings.Count(text, "nft ") != 1 {
+		return "", fmt.Errorf("the attach was not as floor/replay.c knows it: %d namespaces, %d inodes:\n%s", fds, inodes, text)
+	}
+	return text, nil
+}
+
+// nsFD is the attribute that names the namespace by its descriptor.
+func nsFD(ns *netns.NS) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, unix.SizeofNlAttr+4)
+	b = binary.NativeEndian.AppendUint16(b, unix.IFLA_NET_NS_FD)
+	return binary.NativeEndian.AppendUint32(b, uint32(ns.FD()))
+}
+
+// kind is what the script calls the group, or "".
+func (g *group) kind(name string) string {
+	switch {
+	case g.sysctl != "":
+		return g.sysctl
+	case g.family == unix.NETLINK_NETFILTER:
+		if typeOf(g.messages[0]) == unix.NFNL_MSG_BATCH_BEGIN {
+			return "nft"
+		}
+		return ""
+	case g.namespace != name:
+		return "host"
+	case typeOf(g.messages[len(g.messages)-1]) == unix.RTM_GETROUTE:
+		if len(g.messages) == 1 {
+			return "" // asked again, as it was not there yet
+		}
+		return "await"
+	}
+	return "inside"
+}
+
+// datagram is the group's messages that count, of which the last that changes something is acknowledged.
+func (g *group) datagram() (data []byte) {
+	const flagsAt, seqAt = 6, 8
+	acknowledged := -1
+	var kept [][]byte
+	for i, m := range g.messages {
+		question := g.family == unix.NETLINK_ROUTE && asks(typeOf(m))
+		last := i == len(g.messages)-1 && typeOf(m) == unix.RTM_GETROUTE && i > 0
+		if question && !last || !question && g.refused[binary.NativeEndian.Uint32(m[seqAt:])] {
+			continue
+		}
+		if g.family == unix.NETLINK_NETFILTER && typeOf(m) == unix.NFNL_MSG_BATCH_BEGIN {
+			m = anyGeneration(m)
+		}
+		if !question && g.family == unix.NETLINK_ROUTE {
+			acknowledged = len(kept)
+		}
+		kept = append(kept, m)
+	}
+	for i, m := range kept {
+		if g.family == unix.NETLINK_ROUTE {
+			flags := binary.NativeEndian.Uint16(m[flagsAt:]) &^ unix.NLM_F_ACK
+			if i == acknowledged {
+				flags |= unix.NLM_F_ACK
+			}
+			binary.NativeEndian.PutUint16(m[flagsAt:], flags)
+		}
+		data = append(data, m...)
+		data = append(data, make([]byte, -len(m)&3)...)
+	}
+	return data
+}
+
+// anyGeneration is a BATCH_BEGIN without the generation of the ruleset that the transaction was for (NFNL_BATCH_GENID): its header and struct nfgenmsg.
+func anyGeneration(m []byte) []byte {
+	m = bytes.Clone(m[:unix.SizeofNlMsghdr+4])
+	binary.NativeEndian.PutUint32(m, uint32(len(m)))
+	return m
+}
+
+func typeOf(m []byte) uint16 { return binary.NativeEndian.Uint16(m[4:]) }
+
+// asks says whether a message of rtnetlink is a question: they come in fours, NEW, DEL, GET and SET (linux/rtnetlink.h).
+func asks(typ uint16) bool { return (typ-unix.RTM_BASE)%4 == 2 }

@@ -1,0 +1,245 @@
+package compare
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"plumb/container"
+	"plumb/container/bench"
+	"plumb/container/lab"
+	"plumb/container/netns"
+)
+
+// Compile compiles a program of the floor's into dir, static, and returns its path.
+func Compile(source, dir string) (string, error) {
+	path := filepath.Join(dir, strings.TrimSuffix(filepath.Base(source), ".c"))
+	cmd := exec.Command("gcc", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-o", path, source)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("compile %s: %w\n%s", source, err, output)
+	}
+	return path, nil
+}
+
+// A Program is one that runs in a lab's host, reads a pid a line, and prints how long it took to make its network.
+type Program struct {
+	in, out *os.File
+	lines   *bufio.Reader
+	process *os.Process
+}
+
+// StartProgram starts one.
+func StartProgram(h *lab.Host, path string, args ...string) (*Program, error) {
+	r, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	out, w, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	defer w.Close()
+	p := &Program{in: in, out: out, lines: bufio.NewReader(out)}
+	// A process is forked from the thread that asks for it, and that one is in the host.
+	err = h.Do(func() (err error) {
+		p.process, err = os.StartProcess(path, append([]string{path}, args...), &os.ProcAttr{Files: []*os.File{r, w, os.Stderr}})
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, in.Close(), out.Close())
+	}
+	return p, nil
+}
+
+// Make has it make the network of a process, and returns how long that took by its own clock.
+func (p *Program) Make(pid int) (time.Duration, error) {
+	if _, err := fmt.Fprintln(p.in, pid); err != nil {
+		return 0, err
+	}
+	line, err := p.lines.ReadString('\n')
+	if err != nil {
+		return 0, fmt.Errorf("the program has ended: %w", err)
+	}
+	ns, err := strconv.Atoi(strings.TrimSpace(line))
+	return time.Duration(ns), err
+}
+
+// Close ends it.
+func (p *Program) Close() error {
+	p.in.Close()
+	state, err := p.process.Wait()
+	if err == nil && !state.Success() {
+		err = errors.New(state.String())
+	}
+	return errors.Join(err, p.out.Close())
+}
+
+// A library is plumb at work in a host, in which one container stays, so that the table stands.
+type library struct {
+	host  *container.Host
+	stays *netns.NS
+}
+
+func openLibrary(h *lab.Host) (*library, error) {
+	l := &library{}
+	var err error
+	if l.host, err = container.OpenHost(container.HostOptions{NS: h.NS()}); err != nil {
+		return nil, err
+	}
+	if l.stays, err = netns.New(); err == nil {
+		_, err = l.host.Attach(context.Background(), container.Network{Name: "stays"}, l.stays)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+// attach gives a process its network, beginning with its pid.
+func (l *library) attach(pid int) error {
+	ns, err := netns.FromPID(pid)
+	if err != nil {
+		return err
+	}
+	_, err = l.host.Attach(context.Background(), container.Network{Name: "web"}, ns)
+	return errors.Join(err, ns.Close())
+}
+
+// detach removes a network, whoever has made it: it is found by what the kernel has of it.
+func (l *library) detach() error {
+	found, err := l.host.Detach("web")
+	if err == nil && !found {
+		err = errors.New("there is no such network")
+	}
+	return err
+}
+
+func (l *library) close() error {
+	_, err := l.host.DetachAll("")
+	if l.stays != nil {
+		err = errors.Join(err, l.stays.Close())
+	}
+	return errors.Join(err, l.host.Close())
+}
+
+// Record attaches a namespace to a host of which the table stands, and removes that again, when look, which may be nil, has seen it. It returns the
+// script of it.
+func Record(h *lab.Host, look func(*netns.NS) error) (script string, err error) {
+	r := &recorder{}
+	host, err := container.OpenHost(container.HostOptions{NS: h.NS(), Tracer: r})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, host.Close()) }()
+	ns, err := netns.New()
+	if err != nil {
+		return "", err
+	}
+	defer ns.Close()
+	if _, err := host.Attach(context.Background(), container.Network{Name: "web"}, ns); err != nil {
+		return "", err
+	}
+	script, err = r.script("web", ns)
+	if err == nil && look != nil {
+		err = look(ns)
+	}
+	_, detachErr := host.Detach("web")
+	return script, errors.Join(err, detachErr)
+}
+
+// recorded is a stage on which the table stands, with a script in its directory.
+func recorded(s *bench.Stage) (*library, string, error) {
+	l, err := openLibrary(s.Host)
+	if err != nil {
+		return nil, "", err
+	}
+	script, err := Record(s.Host, nil)
+	path := filepath.Join(s.Dir, "script")
+	if err == nil {
+		err = os.WriteFile(path, []byte(script), 0o644)
+	}
+	if err != nil {
+		return nil, "", errors.Join(err, l.close())
+	}
+	return l, path, nil
+}
+
+// Floor is floor/replay.c, compiled as program, with its sockets kept open.
+func Floor(program string) bench.Rival {
+	var l *library
+	var p *Program
+	return bench.Rival{
+		Name: "floor", Group: bench.GroupInProcess, UpName: "the same job from prepared bytes, in C",
+		Begin: func(s *bench.Stage) (err error) {
+			var script string
+			if l, script, err = recorded(s); err == nil {
+				p, err = StartProgram(s.Host, program, script)
+			}
+			return err
+		},
+		Up: func(s *bench.Stage) (err error) {
+			s.Took, err = p.Make(s.PID)
+			return err
+		},
+		Down: func(*bench.Stage) error { return l.detach() },
+		End:  func(*bench.Stage) error { return errors.Join(p.Close(), l.close()) },
+	}
+}
+
+// FloorProcess is the same as a whole program.
+func FloorProcess(program string) bench.Rival {
+	var l *library
+	var script string
+	return bench.Rival{
+		Name: "C program", Group: bench.GroupNetwork, UpName: "attach from prepared bytes",
+		Begin: func(s *bench.Stage) (err error) {
+			l, script, err = recorded(s)
+			return err
+		},
+		Up: func(s *bench.Stage) error {
+			return s.Run(bench.Program{Path: program, Args: []string{script, strconv.Itoa(s.PID)}})
+		},
+		Down: func(*bench.Stage) error { return l.detach() },
+		End:  func(*bench.Stage) error { return l.close() },
+	}
+}
+
+// SmallFloor is floor/floor.c: IPv4 and masquerading, and no more.
+func SmallFloor(program string) bench.Rival {
+	var p *Program
+	return bench.Rival{
+		Name: "small floor", Group: bench.GroupInProcess, UpName: "IPv4 and masquerading alone, in C",
+		Begin: func(s *bench.Stage) (err error) {
+			p, err = StartProgram(s.Host, program, "element")
+			return err
+		},
+		Up: func(s *bench.Stage) (err error) {
+			s.Took, err = p.Make(s.PID)
+			return err
+		},
+		End: func(*bench.Stage) error { return p.Close() },
+	}
+}
+
+// Library is plumb's Host.Attach, with its sockets kept open.
+func Library() bench.Rival {
+	var l *library
+	return bench.Rival{
+		Name: "plumb, in-process", Group: bench.GroupInProcess, UpName: "Host.Attach", DownName: "Host.Detach",
+		Begin: func(s *bench.Stage) (err error) {
+			l, err = openLibrary(s.Host)
+			return err
+		},
+		Up:   func(s *bench.Stage) error { return l.attach(s.PID) },
+		Down: func(*bench.Stage) error { return l.detach() },
+		End:  func(*bench.Stage) error { return l.close() },
+	}
+}
