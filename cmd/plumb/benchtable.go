@@ -93,24 +93,15 @@ func printCases(w io.Writer, r *bench.Report) {
 		c := &r.Results[i]
 		row := []string{c.Case.String()}
 		for _, phase := range []string{bench.SetUp, bench.TearDown} {
-			row = append(row, ratioText(stats.RatioOf(c.Times(phase), first.Times(phase)), i == 0))
+			ratio := "1"
+			if i > 0 {
+				ratio = stats.RatioOf(c.Times(phase), first.Times(phase)).Verdict()
+			}
+			row = append(row, ratio)
 		}
 		rows = append(rows, append(row, fmt.Sprintf("%.0f", float64(c.N)/c.Took.Seconds())))
 	}
 	printColumns(w, rows)
-}
-
-// ratioText says so where a ratio means nothing.
-func ratioText(r stats.Ratio, itself bool) string {
-	switch {
-	case itself:
-		return "1"
-	case r.Sure < stats.Confidence:
-		return r.String() + ", too few pairs to say"
-	case r.Meaningless():
-		return r.String() + ", within the noise"
-	}
-	return r.String()
 }
 
 // duelTable prints rivals beside plumb.
@@ -129,7 +120,7 @@ func (o benchOutput) duelTable(w io.Writer) {
 	fmt.Fprintln(w, "\nHow many times as long as plumb for the same, in turn (95 % interval of the median ratio):")
 	rows = nil
 	for _, c := range o.duel.Comparisons() {
-		rows = append(rows, []string{c.Rival, c.What, ratioText(c.Ratio, false)})
+		rows = append(rows, []string{c.Rival, c.What, c.Ratio.Verdict()})
 	}
 	printColumns(w, rows)
 	for _, m := range o.duel.Missing {

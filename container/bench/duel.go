@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -124,14 +125,18 @@ func (o *RivalOptions) chosen() []Rival {
 	wanted := func(r Rival) bool {
 		return slices.Contains(o.Names, r.Name) || slices.Contains(o.Names, "all") || more(r)
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(r Rival) bool {
+	chosen := slices.DeleteFunc(slices.Clone(all), func(r Rival) bool {
 		if !isPlumb(r.Name) || more(r) {
 			return !wanted(r)
 		}
-		return !slices.ContainsFunc(all, func(other Rival) bool {
-			return other.Group == r.Group && !isPlumb(other.Name) && wanted(other)
-		})
+		return !slices.ContainsFunc(all, func(other Rival) bool { return other.Group == r.Group && !isPlumb(other.Name) && wanted(other) })
 	})
+	first := func(group string) int {
+		return slices.IndexFunc(chosen, func(r Rival) bool { return r.Group == group })
+	}
+	sorted := slices.Clone(chosen)
+	sort.SliceStable(sorted, func(i, j int) bool { return first(sorted[i].Group) < first(sorted[j].Group) })
+	return sorted
 }
 
 // RunRivals has rivals do the job in turn, each on a host of its own in one lab. A rival that cannot is left out, and the Duel says why.

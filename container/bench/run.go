@@ -104,12 +104,10 @@ func newSite(ctx context.Context, l *lab.Lab, o *Options, c Case, name string) (
 	}
 	for i := range c.Concurrency {
 		w, err := newWorker(s, i)
-		if w.host != nil {
-			s.workers = append(s.workers, w)
-		}
 		if err != nil {
 			return s, err
 		}
+		s.workers = append(s.workers, w)
 	}
 	return s, nil
 }
@@ -182,7 +180,7 @@ func (s *site) end() error {
 		errs = append(errs, ns.Close())
 	}
 	for _, w := range s.workers {
-		errs = append(errs, w.host.Close())
+		errs = append(errs, w.close())
 	}
 	return errors.Join(append(errs, s.filler.Close())...)
 }

@@ -24,8 +24,9 @@ type Stage struct {
 	Plumb string // path of plumb
 	PID   int    // of a process that waits in a network namespace with nothing in it; a new one each time, but for the group GroupRun
 
-	Took  time.Duration // Up may set it, where it knows better than the clock around it how long it took
+	Took time.Duration // Up and Down may set it, where they know better than the clock around them how long they took
 
+	ran     time.Duration // what the programs took that Up, or Down, has run
 	rival   Rival
 	waiting *os.Process
 }
@@ -46,21 +47,15 @@ func (s *Stage) once(ctx context.Context, counts bool) error {
 		defer s.endWaiting()
 	}
 	defer time.Sleep(quiet)
-	s.Took = 0
-	start := time.Now()
-	err := s.rival.Up(s)
-	up := time.Since(start)
-	if s.Took > 0 {
-		up = s.Took
-	}
+	up, err := s.timed(s.rival.Up)
 	if err == nil && s.rival.Check != nil {
 		err = s.rival.Check(s)
 	}
-	start = time.Now()
+	var down time.Duration
 	if s.rival.Down != nil {
-		err = errors.Join(err, s.rival.Down(s))
+		took, downErr := s.timed(s.rival.Down)
+		down, err = took, errors.Join(err, downErr)
 	}
-	down := time.Since(start)
 	if err == nil && counts {
 		s.Measured.Up = append(s.Measured.Up, up)
 		if s.rival.DownName != "" {
@@ -68,6 +63,21 @@ func (s *Stage) once(ctx context.Context, counts bool) error {
 		}
 	}
 	return err
+}
+
+// timed says how long something takes: by what it says itself, or by the programs that it runs, or by the clock around it.
+func (s *Stage) timed(do func(*Stage) error) (time.Duration, error) {
+	s.Took, s.ran = 0, 0
+	start := time.Now()
+	err := do(s)
+	took := time.Since(start)
+	switch {
+	case s.Took > 0:
+		took = s.Took
+	case s.ran > 0:
+		took = s.ran
+	}
+	return took, err
 }
 
 // startWaiting starts a process that waits: this program's command that does nothing else.
@@ -132,14 +142,17 @@ func (s *Stage) Run(p Program) error {
 		attr.Sys.Unshareflags = unix.CLONE_NEWNS
 	}
 	var process *os.Process
+	var start time.Time
 	// A process is forked from the thread that asks for it, and that one is in the host.
 	if err := s.Host.Do(func() (err error) {
+		start = time.Now()
 		process, err = os.StartProcess(p.Path, append([]string{base(p.Path)}, p.Args...), attr)
 		return err
 	}); err != nil {
 		return err
 	}
 	state, err := process.Wait()
+	s.ran += time.Since(start)
 	if err == nil && !state.Success() {
 		said, _ := os.ReadFile(out.Name())
 		err = fmt.Errorf("%s: %v: %s", base(p.Path), state, lastLine(said))

@@ -10,6 +10,8 @@ import (
 	"plumb/container/netns"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // baseName is what the container of the first worker is called. In what is reported all are called so.
@@ -21,7 +23,8 @@ type worker struct {
 	network  container.Network
 	command  []string
 	host     *container.Host
-	ns       *netns.NS // the host's
+	look     *rtnl.Conn // on the host
+	ns       *netns.NS  // the host's
 	recorder *recorder
 }
 
@@ -32,9 +35,21 @@ func newWorker(s *site, number int) (*worker, error) {
 	}
 	w.network = s.Case.network(w.name, s.Containers+1+number, s.options.large())
 	var err error
-	w.host, err = container.OpenHost(container.HostOptions{NS: w.ns, Tracer: w.recorder})
-	return w, err
+	if w.host, err = container.OpenHost(container.HostOptions{NS: w.ns, Tracer: w.recorder}); err != nil {
+		return nil, err
+	}
+	if w.look, err = w.dial(); err != nil {
+		return nil, errors.Join(err, w.host.Close())
+	}
+	return w, nil
 }
+
+// dial opens a socket on the host that is not traced.
+func (w *worker) dial() (*rtnl.Conn, error) {
+	return netns.Open(w.ns, func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) })
+}
+
+func (w *worker) close() error { return errors.Join(w.look.Close(), w.host.Close()) }
 
 // An iteration is one container, from its beginning to its end.
 type iteration struct {
@@ -112,8 +127,7 @@ func (i *iteration) clone(ctx context.Context) func() error {
 
 // watch begins to listen for the end of the link.
 func (i *iteration) watch() (err error) {
-	i.events, err = netns.Open(i.worker.ns, func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) })
-	if err != nil {
+	if i.events, err = i.dial(); err != nil {
 		return err
 	}
 	return i.events.Subscribe(rtnl.GroupLink)
@@ -164,18 +178,25 @@ const goneTime = 30 * time.Second
 
 var errGone = errors.New("the link is gone")
 
-// gone waits for the event that tells of the link's end, which has come by now, or comes.
+// gone waits for the event that tells of the link's end, which has come by now, or comes. Where so many come and go that events are lost, it looks.
 func (i *iteration) gone(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, goneTime)
 	defer cancel()
-	err := i.events.Events(ctx, func(e rtnl.Event) error {
-		if e.Deleted && e.Link != nil && e.Link.Index == i.made.HostIndex {
-			return errGone
+	for {
+		err := i.events.Events(ctx, func(e rtnl.Event) error {
+			if e.Deleted && e.Link != nil && e.Link.Index == i.made.HostIndex {
+				return errGone
+			}
+			return nil
+		})
+		if errors.Is(err, unix.ENOBUFS) {
+			_, err = i.look.LinkByIndex(i.made.HostIndex)
 		}
-		return nil
-	})
-	if errors.Is(err, errGone) {
-		return nil
+		switch {
+		case errors.Is(err, errGone), errors.Is(err, unix.ENODEV):
+			return nil
+		case err != nil:
+			return err
+		}
 	}
-	return err
 }

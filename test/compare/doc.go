@@ -1,5 +1,5 @@
-// Package compare measures plumb beside what it is to be compared with: the floor, which is a C program that sends
-// prebuilt messages, and runc. It has a go.mod of its own, so that no rival is ever a requirement of plumb's.
+// Package compare measures plumb beside what it is to be compared with: the floors, which are C programs that send prepared
+// messages, other libraries, and runc. It has a go.mod of its own, so that no rival is ever a requirement of plumb's.
 //
-// Everything is in its tests and benchmarks; README.md says how to run and to read them.
+// It is used by cmd/report, which writes docs/benchmarks.md, and by its tests and benchmarks; README.md says how to run and to read them.
 package compare

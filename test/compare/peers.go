@@ -17,7 +17,7 @@ import (
 
 // InProcess are those that make networks in a program that is running, its sockets kept open. The floor comes first.
 func InProcess(floor, small string) []bench.Rival {
-	return []bench.Rival{Floor(floor), Library(), SmallFloor(small), Peer(true), Peer(false)}
+	return []bench.Rival{Floor(floor), Library(), Pool(), SmallFloor(small), Peer(true), Peer(false)}
 }
 
 // A peer is vishvananda/netlink and google/nftables at their best: sockets kept open, the peer made in its namespace, one queue a side, elements

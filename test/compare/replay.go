@@ -243,3 +243,35 @@ func Library() bench.Rival {
 		End:  func(*bench.Stage) error { return l.close() },
 	}
 }
+
+// Pool is plumb's Pool.Take, of a pool in this process.
+func Pool() bench.Rival {
+	var l *library
+	var pool *container.Pool
+	var taken *container.Taken
+	number := 0
+	return bench.Rival{
+		Name: "plumb, from the pool", Group: bench.GroupInProcess, UpName: "Pool.Take",
+		Begin: func(s *bench.Stage) (err error) {
+			if l, err = openLibrary(s.Host); err == nil {
+				pool, err = l.host.NewPool(container.PoolOptions{Size: 1})
+			}
+			return err
+		},
+		Up: func(s *bench.Stage) (err error) {
+			number++ // the links of the last one go some 20 ms after it, and until then they have its name
+			n := container.Network{Name: "c" + strconv.Itoa(number)}
+			if err := pool.Filled(context.Background()); err != nil {
+				return err
+			}
+			start := time.Now()
+			taken, err = pool.Take(context.Background(), n)
+			s.Took = time.Since(start)
+			return err
+		},
+		Down: func(*bench.Stage) error {
+			return errors.Join(pool.Filled(context.Background()), l.host.Release(taken.Attachment), taken.NetNS.Close())
+		},
+		End: func(*bench.Stage) error { return errors.Join(pool.Close(), l.close()) },
+	}
+}

@@ -88,6 +88,19 @@ func (r Ratio) String() string {
 	return fmt.Sprintf("%s (%s to %s)", Factor(r.Median), Factor(r.Low), Factor(r.High))
 }
 
+// Verdict is String, and says so where nothing follows from it.
+func (r Ratio) Verdict() string {
+	switch {
+	case r.N == 0:
+		return r.String()
+	case r.Sure < Confidence:
+		return r.String() + ", too few pairs to say"
+	case r.Meaningless():
+		return r.String() + ", within the noise"
+	}
+	return r.String()
+}
+
 // Factor writes a factor by three digits.
 func Factor(f float64) string {
 	switch {
