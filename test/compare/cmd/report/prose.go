@@ -24,8 +24,8 @@ Where a target is missed, this is what takes the time:
   cost plumb.
 - **Whole programs.** Of an attach's 4 ms the start and the end of a Go program of this size are some 1.5 (` + "`plumb version`" + ` against ` + "`true`" + `), and all that a program which has
   been running remembers of the table is asked for anew.
-- **` + "`plumb run`" + ` against runc and crun.** Here plumb is the first on its host and the last: it makes the table, 1 to 2 ms, and takes it away, whereupon the close of the
-  nftables socket waits for the kernel (7 ms and more). Some 6 ms are the end of the container's mount and pid namespaces. runc and crun make no network at all.
+- **` + "`plumb run`" + ` against runc and crun.** Here plumb is the first on its host and the last: it makes the table, 1 to 2 ms, and takes it away, and two
+  nftables sockets that have removed something, the host's and that of the rules for names, wait for the kernel when they are closed: 7 to 11 ms each. Some 6 ms are the end of the container's mount and pid namespaces. runc and crun make no network at all.
 - **The pool.** Taking is a transaction of nftables and a message or two, with their questions before; 0.1 of the floor is the time of a single transaction.
 - **The 1,000th.** The pair's part of it grows in the kernel; ` + "`go test -bench Kth ./container`" + ` puts it beside bare links.
 - **The tear-down.** ` + "`plumb run`" + ` leaves the links to the kernel, which removes them with the namespace. A namespace that stays, as that of ` + "`plumb detach`" + `,
