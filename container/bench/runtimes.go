@@ -51,16 +51,23 @@ func ociRuntime(name string, noUnified bool) Rival {
 	}
 }
 
+const unified = "/sys/fs/cgroup/unified"
+
 // hidden is a program, before which the shell hides the second hierarchy of control groups where there is one.
 func hidden(program string, args []string, hide bool) Program {
-	const unified = "/sys/fs/cgroup/unified"
 	if _, err := os.Stat(unified); err != nil || !hide {
 		return Program{Path: program, Args: args}
 	}
-	return Program{Path: "/bin/sh", Mount: true, Args: append([]string{"-c", "umount " + unified + "; exec \"$@\"", "sh", program}, args...)}
+	return inShell("umount "+unified, program, args)
 }
 
-// podman has everything below the stage's directory: nothing of the machine's own containers is seen.
+// inShell is a program in mounts of its own, which a command of the shell has arranged.
+func inShell(first, program string, args []string) Program {
+	return Program{Path: "/bin/sh", Mount: true, Args: append([]string{"-e", "-c", first + "\nexec \"$@\"", "sh", program}, args...)}
+}
+
+// podman has everything below the stage's directory, and where it does not ask, in mounts of its own: nothing of the machine's own containers is seen,
+// and nothing is left of the lab's.
 func podman() Rival {
 	run := func(s *Stage, args ...string) error {
 		program, err := find("podman", path)
@@ -69,7 +76,11 @@ func podman() Rival {
 		}
 		d := s.Dir
 		all := append([]string{"--root", d + "/root", "--runroot", d + "/runroot", "--tmpdir", d + "/tmp", "--network-config-dir", d + "/networks"}, args...)
-		p := hidden(program, all, true)
+		first := "mount -t tmpfs none /run\nmount -t tmpfs none /var/lib"
+		if _, err := os.Stat(unified); err == nil {
+			first += "\numount " + unified
+		}
+		p := inShell(first, program, all)
 		p.Env = []string{"CONTAINERS_CONF=" + d + "/containers.conf", "XDG_RUNTIME_DIR=" + d}
 		return s.Run(p)
 	}
@@ -83,7 +94,7 @@ func podman() Rival {
 				return err
 			}
 			const conf = "[containers]\ndefault_ulimits = [\"nofile=20000:20000\", \"nproc=32768:32768\"]\n" +
-				"[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n" +
+				"[engine]\ncgroup_manager = \"cgroupfs\"\nlock_type = \"file\"\nevents_logger = \"file\"\n" +
 				"[network]\nnetwork_backend = \"cni\"\ncni_plugin_dirs = [\"/opt/cni/bin\", \"/usr/lib/cni\", \"/usr/libexec/cni\"]\n"
 			return os.WriteFile(s.Dir+"/containers.conf", []byte(conf), 0o644)
 		},
