@@ -16,6 +16,7 @@ import (
 
 	"plumb/cmd/plumb/internal/lookup"
 	"plumb/container/lab"
+	"plumb/container/netns"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 	testlab "plumb/test/lab"
@@ -53,6 +54,12 @@ func TestServerWithAZone(t *testing.T) {
 	if err := c.Do(rtnl.NewAddr(addr, "give lo a link-local address")); err != nil {
 		t.Fatal(err)
 	}
+	here, err := netns.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	testlab.AwaitLocal(t, here, ip) // else the first question can be dropped
 	r := resolver(labServer(t, ip+"%lo"))
 	for _, r.TCP = range []bool{false, true} {
 		got, err := lines(t, r, "google.com", lookup.TypeA)
