@@ -49,15 +49,18 @@ func (h *Host) Attach(ctx context.Context, n Network, target *netns.NS) (*Attach
 	if err != nil {
 		return nil, err
 	}
-	const tries = 5 // after as many flushes
-	a, err, left := h.attach(ctx, n, target)
+	const tries = 16 // after as many flushes
+	var changed []nat.Record
+	a, err, left := h.attach(ctx, n, target, &changed)
 	for i := 1; i < tries && errors.Is(err, errLost) && left == nil; i++ {
-		a, err, left = h.attach(ctx, n, target)
+		if err = h.restoreOthers(); err == nil {
+			a, err, left = h.attach(ctx, n, target, &changed)
+		}
 	}
 	if errors.Is(err, errNoIPv6) && !n.wantsIPv6() && left == nil {
 		h.notice(fmt.Sprintf("%s has IPv4 only: %v", n.Name, err))
 		n.NoIPv6 = true
-		a, err, left = h.attach(ctx, n, target)
+		a, err, left = h.attach(ctx, n, target, &changed)
 	}
 	return a, errors.Join(err, left)
 }
@@ -65,10 +68,15 @@ func (h *Host) Attach(ctx context.Context, n Network, target *netns.NS) (*Attach
 // wantsIPv6 says whether IPv6 was asked for.
 func (n *Network) wantsIPv6() bool { return n.NoIPv4 || n.Subnet6.IsValid() || n.Addr6.IsValid() }
 
-// attach is one attempt. left is what could not be undone where it failed.
-func (h *Host) attach(ctx context.Context, n Network, target *netns.NS) (done *Attachment, err, left error) {
+// attach is one attempt. left is what could not be undone where it failed. In changed it leaves for the next attempt what it has changed of the host's
+// forwarding: a flush takes the record of it, too.
+func (h *Host) attach(ctx context.Context, n Network, target *netns.NS, changed *[]nat.Record) (done *Attachment, err, left error) {
 	a := newAttacher(h, n, target)
-	defer a.close()
+	a.changed = *changed
+	defer func() {
+		*changed = a.changed
+		a.close()
+	}()
 	whole := h.whole("attach ", n.Name)
 	defer func() { whole.End(errors.Join(err, left)) }()
 	a.HostLink, a.altName = hostLink(n.Name)
@@ -255,12 +263,19 @@ func (a *attacher) switchOn() (err error) {
 	if err != nil {
 		return err
 	}
-	if a.changed, err = a.host.forward(off); err != nil || !off6 {
-		return err
+	if len(a.changed) > 0 { // by an attempt that had lost its lease
+		if err := a.host.nat.Record(a.changed...); err != nil {
+			return lost(err)
+		}
 	}
-	changed, err := a.host.forward6() // for the way to the neighbours, too
+	changed, err := a.host.forward(off)
 	a.changed = append(a.changed, changed...)
-	return err
+	if err != nil || !off6 {
+		return lost(err)
+	}
+	changed, err = a.host.forward6() // for the way to the neighbours, too
+	a.changed = append(a.changed, changed...)
+	return lost(err)
 }
 
 // notForwarding finds out, in one send, which uplinks do not forward IPv4 and whether the host does not IPv6, as far as the container
@@ -313,9 +328,14 @@ func (a *attacher) identity() *identity {
 }
 
 // addrs are the container's addresses.
-func (a *Attachment) addrs() []netip.Addr {
+func (a *Attachment) addrs() []netip.Addr { return valid(a.Addr, a.Addr6) }
+
+func (id *identity) addrs() []netip.Addr { return valid(id.addr, id.addr6) }
+
+// valid are the addresses of prefixes that are valid.
+func valid(prefixes ...netip.Prefix) []netip.Addr {
 	var all []netip.Addr
-	for _, p := range []netip.Prefix{a.Addr, a.Addr6} {
+	for _, p := range prefixes {
 		if p.IsValid() {
 			all = append(all, p.Addr())
 		}

@@ -38,6 +38,12 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 		ends = append(ends, host)
 	}
 	leases, err := h.leasesOf(name, link, host)
+	if err == nil && host != nil && len(leases) == 0 {
+		// With the table somebody has flushed what is to be put back of the host's forwarding. The links may know it.
+		if err = h.repairIfFlushed(); err == nil {
+			leases, err = h.leasesOf(name, link, host)
+		}
+	}
 	errs := []error{foreign, err}
 	for i := range leases {
 		if host != nil && host.Index == leases[i].Comment.IfIndex {

@@ -29,6 +29,11 @@ func (h *Host) DetachAll(network string) (names []string, err error) {
 	}
 	// Of the leases only those that were there before are of one who has gone, if nobody has a link for it.
 	leases, err := h.nat.Leases()
+	if err == nil && len(ends) > 0 && len(leases) == 0 {
+		if err = h.repairIfFlushed(); err == nil { // as detach
+			leases, err = h.nat.Leases()
+		}
+	}
 	if err != nil {
 		return nil, needAdmin(fmt.Errorf("read the leases: %w", err))
 	}

@@ -116,3 +116,26 @@ func TestForwardingSwitchedOff(t *testing.T) {
 	}
 	check(t, ping(box, "8.8.8.8"))
 }
+
+// After a flush the links still know what was switched on in the host: the last one out puts it back.
+func TestDetachAfterFlush(t *testing.T) {
+	t.Parallel()
+	for _, all := range []bool{false, true} {
+		w := newTown(t)
+		before := w.picture(w.host)
+		w.attach(container.Network{Name: "first"})
+		w.attach(container.Network{Name: "second"})
+		w.flush()
+		if all {
+			names, err := w.h.DetachAll("")
+			must(t, err)
+			if !slices.Equal(names, []string{"first", "second"}) {
+				t.Errorf("all are %q", names)
+			}
+		} else {
+			w.detach("first")
+			w.detach("second")
+		}
+		w.same(before, w.host)
+	}
+}

@@ -105,8 +105,11 @@ func (a *attacher) setUpHostEnd() error {
 	}
 	requests = append(requests, limitRequests(a.HostIndex, a.net.RateIn, a.MTU, "hold what "+a.Name+" receives to "+a.net.RateIn.String())...)
 	requests = append(requests, rtnl.SetUp(a.HostIndex, "set "+a.HostLink+" up"))
-	requests = append(requests, a.gatewayRequests()...)
-	return explainDisabled(explainLimit(first(a.host.rtnl.Do(requests...))))
+	gateway, route6 := a.gatewayRequests()
+	if route6 >= 0 {
+		route6 += len(requests)
+	}
+	return explainDisabled(explainLimit(a.setRoutes(append(requests, gateway...), route6)))
 }
 
 // localnet is what a host end needs for the host to reach published ports by 127.0.0.1. What the host sends there leaves by this link with that source,
@@ -122,9 +125,9 @@ func localnet(publish []Publish) rtnl.DevConf {
 // keep a list of a thousand equal ones, and a route to each, and go through them at each attach. Nobody need ask whose it is: see knownNeigh.
 var gateway6 = netip.MustParseAddr("fe80::1")
 
-// gatewayRequests give the host's end the gateway's addresses, and with each the route to the container.
-func (a *attacher) gatewayRequests() []wire.Request {
-	var requests []wire.Request
+// gatewayRequests give the host's end the gateway's addresses, and with each the route to the container. That at route6 makes the one of IPv6; -1: none does.
+func (a *attacher) gatewayRequests() (requests []wire.Request, route6 int) {
+	route6 = -1
 	purpose := "give " + a.HostLink + " the gateway's address and the route to "
 	if a.Addr.IsValid() {
 		addr := rtnl.PeerAddrOf(a.HostIndex, a.Gateway, a.Addr.Addr(), 0)
@@ -134,17 +137,17 @@ func (a *attacher) gatewayRequests() []wire.Request {
 		requests = append(requests, rtnl.NewAddr(addr, purpose+a.Addr.Addr().String()))
 	}
 	if a.Addr6.IsValid() {
-		// The gateway's other address is on lo: see shareGateway6. If somebody who has just gone left a route, this one is in its place.
-		addr := netip.PrefixFrom(a.Addr6.Addr(), a.Addr6.Addr().BitLen())
+		// The gateway's other address is on lo: see shareGateway6.
 		if !a.Addr.IsValid() { // by an address a host end shows that it is in use: see standing
 			requests = append(requests, rtnl.NewAddr(hostAddr6(a.HostIndex), "give "+a.HostLink+" the address "+gateway6.String()))
 		}
+		route6 = len(requests)
 		requests = append(requests,
-			rtnl.ReplaceRoute(rtnl.OnLink(a.HostIndex, addr), "reach "+addr.Addr().String()+" by "+a.HostLink),
-			knownNeigh(a.HostIndex, addr.Addr(), a.MAC, a.HostLink),
+			rtnl.NewRoute(a.route6(), "reach "+a.Addr6.Addr().String()+" by "+a.HostLink),
+			knownNeigh(a.HostIndex, a.Addr6.Addr(), a.MAC, a.HostLink),
 		)
 	}
-	return requests
+	return requests, route6
 }
 
 // knownNeigh tells a link the Ethernet address of its other end, for good. Neighbour discovery would need a link-local address on the host's end

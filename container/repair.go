@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
+	"slices"
 
 	"plumb/nat"
 	"plumb/rtnl"
@@ -27,7 +27,7 @@ func (h *Host) repairIfFlushed() error {
 			return ignoreMissingNat(needAdmin(lookup))
 		}
 		if _, err = h.Repair(); !errors.Is(err, wire.ErrInterrupted) {
-			return err
+			return ignore(unix.EEXIST, err) // two of the others are in each other's way
 		}
 	}
 	return err
@@ -58,6 +58,17 @@ func (a *attacher) joinOthers() (again bool, err error) {
 
 // errLost says that an attach has to begin again.
 var errLost = errors.New("somebody has flushed the ruleset meanwhile, and what was leased is another's by now")
+
+// lost is the error of an attach that needs what its lease has made, where that may be gone (ENOENT).
+func lost(err error) error {
+	if errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	return err
+}
+
+// restoreOthers makes the table anew where others stand who have no part in it, before an attach begins again that has met one of them.
+func (h *Host) restoreOthers() error { return ignore(unix.EEXIST, h.rebuild(h.lacksAny)) }
 
 // stillHeld puts back what somebody has flushed since the lease was taken. From now on the link itself says what belongs to it; who made the table
 // anew before could not know, and may have given it to another: errLost.
@@ -116,6 +127,11 @@ func (h *Host) Repair() (repaired []string, err error) {
 			var off bool
 			off, err = h.forwardAgain(&links[i])
 			missing = missing || off
+		}
+		if errors.Is(err, unix.EEXIST) {
+			if err = h.inTheWay(&links[i], &id, err); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("repair %s: %w", id.name, err))
@@ -181,20 +197,41 @@ func (h *Host) repair(link *rtnl.Link, id *identity, whole bool) (missing bool, 
 		return false, err // it is being taken down
 	}
 	// Alone in a new table, it would leave what the others have to whoever comes next.
-	if none, err := h.noTable(); err == nil && none {
-		if err = h.rebuild(h.noTable); !errors.Is(err, unix.EEXIST) { // EEXIST: two links say the same, and all cannot be had
-			return true, err
-		}
-	}
-	_, err = h.nat.Attach(a)
-	var other *nat.HeldError
-	if errors.As(err, &other) && other.Holder.Comment.IfIndex == link.Index {
-		err = nil // somebody else was faster
+	err = h.rebuildFor(a, h.noTable)
+	if err != nil && errors.Is(err, unix.EEXIST) {
+		err = h.rebuildFor(a, h.lacksAny) // who has in the table what this link has may not stand
 	}
 	if err != nil {
 		return false, err
 	}
 	return true, h.nat.Record(id.changed...)
+}
+
+// rebuildFor makes the table anew where lacks says that something is missing, and adds a to it where that was not enough: one whose link stands, and of
+// which the table knows nothing.
+func (h *Host) rebuildFor(a *nat.Attachment, lacks func() (bool, error)) error {
+	missing, err := lacks()
+	if err != nil {
+		return err
+	}
+	if missing {
+		if err := ignore(unix.EEXIST, h.rebuild(lacks)); err != nil { // EEXIST: two links say the same, and all cannot be had
+			return err
+		}
+		held, err := h.nat.Holding(a.Link)
+		if err == nil && held.Comment.IfIndex == a.Comment.IfIndex {
+			return nil
+		}
+		if err := ignore(unix.ENOENT, err); err != nil {
+			return err
+		}
+	}
+	_, err = h.nat.Attach(a)
+	var other *nat.HeldError
+	if errors.As(err, &other) && other.Holder.Comment.IfIndex == a.Comment.IfIndex {
+		return nil // somebody else was faster
+	}
+	return err
 }
 
 // lacks says whether the table, which is there, lacks something of an attachment, or else of its rules.
@@ -276,7 +313,7 @@ func (h *Host) standing(link *rtnl.Link) (bool, error) {
 }
 
 // standingEnds lists the host ends that say whose they are, and that nobody takes down: standing has it for one. Of two that say the same address,
-// as one does for a moment whose attach has lost it and begins again, the older has it.
+// as one does for a moment whose attach has lost it and begins again, the one has it that the route leads to.
 func (h *Host) standingEnds() (ends []rtnl.Link, ids []identity, err error) {
 	links, err := h.hostEnds()
 	if err != nil || len(links) == 0 {
@@ -292,22 +329,25 @@ func (h *Host) standingEnds() (ends []rtnl.Link, ids []identity, err error) {
 			standing[addrs[i].Index] = true
 		}
 	}
-	oldest := make(map[netip.Prefix]time.Duration, 2*len(links))
+	owner := make(map[netip.Addr]uint32, 2*len(links))
 	for i := range links {
 		id, ok := identityOf(&links[i])
 		if !ok || dying(&links[i]) || going(&links[i]) || !standing[links[i].Index] {
 			continue
 		}
 		ends, ids = append(ends, links[i]), append(ids, id)
-		for _, p := range []netip.Prefix{id.addr, id.addr6} {
-			if taken, twice := oldest[p]; p.IsValid() && (!twice || id.taken < taken) {
-				oldest[p] = id.taken
+		for _, addr := range id.addrs() {
+			if _, twice := owner[addr]; twice {
+				if out := h.routedTo(addr); out != links[i].Index {
+					continue
+				}
 			}
+			owner[addr] = links[i].Index
 		}
 	}
 	n := 0
 	for i := range ends {
-		if !(ids[i].addr.IsValid() && oldest[ids[i].addr] < ids[i].taken || ids[i].addr6.IsValid() && oldest[ids[i].addr6] < ids[i].taken) {
+		if !slices.ContainsFunc(ids[i].addrs(), func(addr netip.Addr) bool { return owner[addr] != ends[i].Index }) {
 			ends[n], ids[n] = ends[i], ids[i]
 			n++
 		}
