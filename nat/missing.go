@@ -37,7 +37,7 @@ func explainMissing(err error) error {
 
 // missingModule is the module for want of which a message was refused; "" where it was refused for something else.
 func missingModule(e *wire.Error) string {
-	if len(e.Sent) < unix.SizeofNlMsghdr {
+	if len(e.Sent) < unix.SizeofNlMsghdr || strings.HasSuffix(e.Path, "_TABLE") { // it is the table that is not there
 		return ""
 	}
 	body := e.Sent[unix.SizeofNlMsghdr:]

@@ -8,8 +8,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"plumb/container/netns"
 	. "plumb/nat"
 	"plumb/rtnl/wire"
+	"plumb/test/lab"
 )
 
 // A refuser is a transport that answers the first message of each datagram with an errno, as a kernel does that
@@ -189,5 +191,19 @@ func TestWhatCannotBeAttached(t *testing.T) {
 		if _, err := c.Attach(a); err == nil || errors.Is(err, errRecorded) {
 			t.Errorf("%+v was sent: %v", a, err)
 		}
+	}
+}
+
+// A chain for a table that is not there lacks no module.
+func TestChainWithoutTable(t *testing.T) {
+	t.Parallel()
+	c, err := netns.Open(lab.NewNS(t), func() (*Conn, error) { return Dial(wire.Config{}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	err = c.Batch(NewChain(&Chain{Header: Header{Family: NFPROTO_INET}, Table: "x", Name: "c", Type: "nat", Hook: &Hook{}}, 0))
+	if !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "CHAIN_TABLE") || strings.Contains(err.Error(), "load nft_") {
+		t.Errorf("it says %v", err)
 	}
 }
