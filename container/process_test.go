@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -303,7 +304,7 @@ func TestNothingStaysOpen(t *testing.T) {
 		once(container.ProcessSpec{Args: []string{"true"}, Rootfs: "/dev/null"})
 		once(container.ProcessSpec{Args: []string{"true"}, Rootfs: "/proc/self/fd"}) // fails in the child
 	}
-	for range 1000 { // goroutines that have done their work may need a turn to end
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); { // goroutines that have done their work may need a turn to end
 		if _, n := count(); n <= goroutines {
 			break
 		}
