@@ -17,13 +17,13 @@ type BatchBound struct {
 	Unknown []wire.Attr
 }
 
-var batchTable = wire.Join(
-	headerRows(func(b *BatchBound) *Header { return &b.Header }),
-	wire.Table[*BatchBound]{
-		wire.BE32(unix.NFNL_BATCH_GENID, "NFNL_BATCH_GENID", func(b *BatchBound) *uint32 { return &b.GenID }),
-		wire.Unknown(func(b *BatchBound) *[]wire.Attr { return &b.Unknown }, words.Group("batch")),
-	},
-)
+var batchTable = wire.Table[*BatchBound]{Rows: func(b *BatchBound) wire.Rows {
+	return wire.Of(b,
+		headerRows(&b.Header),
+		wire.BE32(unix.NFNL_BATCH_GENID, "NFNL_BATCH_GENID", &b.GenID),
+		wire.Unknown(&b.Unknown, words.Group("batch")),
+	)
+}}
 
 var (
 	batchBegin = wire.Message[BatchBound]{Type: unix.NFNL_MSG_BATCH_BEGIN, Name: "NFNL_MSG_BATCH_BEGIN", Body: &batchTable}

@@ -82,29 +82,31 @@ const (
 	nftaChainUserData = 12
 )
 
-var hookTable = wire.Table[*Hook]{
-	wire.ReqBE(unix.NFTA_HOOK_HOOKNUM, "NFTA_HOOK_HOOKNUM", func(h *Hook) *HookNum { return &h.Num }),
-	wire.ReqBE(unix.NFTA_HOOK_PRIORITY, "NFTA_HOOK_PRIORITY", func(h *Hook) *int32 { return &h.Priority }),
-	wire.String(unix.NFTA_HOOK_DEV, "NFTA_HOOK_DEV", func(h *Hook) *string { return &h.Device }),
-	wire.Unknown(func(h *Hook) *[]wire.Attr { return &h.Unknown }, words.Group("hook")),
-}
+var hookTable = wire.Table[*Hook]{Rows: func(h *Hook) wire.Rows {
+	return wire.Of(h,
+		wire.ReqBE(unix.NFTA_HOOK_HOOKNUM, "NFTA_HOOK_HOOKNUM", &h.Num),
+		wire.ReqBE(unix.NFTA_HOOK_PRIORITY, "NFTA_HOOK_PRIORITY", &h.Priority),
+		wire.String(unix.NFTA_HOOK_DEV, "NFTA_HOOK_DEV", &h.Device),
+		wire.Unknown(&h.Unknown, words.Group("hook")),
+	)
+}}
 
-var chainTable = wire.Join(
-	headerRows(func(c *Chain) *Header { return &c.Header }),
-	wire.Table[*Chain]{
-		wire.String(unix.NFTA_CHAIN_TABLE, "NFTA_CHAIN_TABLE", func(c *Chain) *string { return &c.Table }),
-		wire.BE64(unix.NFTA_CHAIN_HANDLE, "NFTA_CHAIN_HANDLE", func(c *Chain) *uint64 { return &c.Handle }),
-		wire.String(unix.NFTA_CHAIN_NAME, "NFTA_CHAIN_NAME", func(c *Chain) *string { return &c.Name }),
-		wire.Nest(unix.NFTA_CHAIN_HOOK, "NFTA_CHAIN_HOOK", func(c *Chain) **Hook { return &c.Hook }, &hookTable),
-		wire.OptBE(unix.NFTA_CHAIN_POLICY, "NFTA_CHAIN_POLICY", func(c *Chain) **VerdictCode { return &c.Policy }),
-		wire.BE32(unix.NFTA_CHAIN_USE, "NFTA_CHAIN_USE", func(c *Chain) *uint32 { return &c.Use }),
-		wire.String(unix.NFTA_CHAIN_TYPE, "NFTA_CHAIN_TYPE", func(c *Chain) *string { return &c.Type }),
-		wire.BE32(nftaChainFlags, "NFTA_CHAIN_FLAGS", func(c *Chain) *ChainFlags { return &c.Flags }),
-		wire.BE32(nftaChainID, "NFTA_CHAIN_ID", func(c *Chain) *uint32 { return &c.ID }),
-		wire.Bytes(nftaChainUserData, "NFTA_CHAIN_USERDATA", func(c *Chain) *UserData { return &c.UserData }),
-		wire.Unknown(func(c *Chain) *[]wire.Attr { return &c.Unknown }, words.Group("chain")),
-	},
-)
+var chainTable = wire.Table[*Chain]{Rows: func(c *Chain) wire.Rows {
+	return wire.Of(c,
+		headerRows(&c.Header),
+		wire.String(unix.NFTA_CHAIN_TABLE, "NFTA_CHAIN_TABLE", &c.Table),
+		wire.BE64(unix.NFTA_CHAIN_HANDLE, "NFTA_CHAIN_HANDLE", &c.Handle),
+		wire.String(unix.NFTA_CHAIN_NAME, "NFTA_CHAIN_NAME", &c.Name),
+		wire.Nest(unix.NFTA_CHAIN_HOOK, "NFTA_CHAIN_HOOK", &c.Hook, &hookTable),
+		wire.OptBE(unix.NFTA_CHAIN_POLICY, "NFTA_CHAIN_POLICY", &c.Policy),
+		wire.BE32(unix.NFTA_CHAIN_USE, "NFTA_CHAIN_USE", &c.Use),
+		wire.String(unix.NFTA_CHAIN_TYPE, "NFTA_CHAIN_TYPE", &c.Type),
+		wire.BE32(nftaChainFlags, "NFTA_CHAIN_FLAGS", &c.Flags),
+		wire.BE32(nftaChainID, "NFTA_CHAIN_ID", &c.ID),
+		wire.Bytes(nftaChainUserData, "NFTA_CHAIN_USERDATA", &c.UserData),
+		wire.Unknown(&c.Unknown, words.Group("chain")),
+	)
+}}
 
 var (
 	newChain = wire.Message[Chain]{Type: subsystem | unix.NFT_MSG_NEWCHAIN, Name: "NFT_MSG_NEWCHAIN", Body: &chainTable}

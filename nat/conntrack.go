@@ -88,55 +88,57 @@ const (
 	ctaFilter     = 25
 )
 
-var connectionTable = wire.Join(
-	headerRows(func(c *Connection) *Header { return &c.Header }),
-	wire.Table[*Connection]{
-		wire.Nest(ctaTupleOrig, "CTA_TUPLE_ORIG", func(c *Connection) **Tuple { return &c.Orig }, &tupleTable),
-		wire.Nest(ctaTupleReply, "CTA_TUPLE_REPLY", func(c *Connection) **Tuple { return &c.Reply }, &tupleTable),
-		wire.BE32(ctaStatus, "CTA_STATUS", func(c *Connection) *ConnectionStatus { return &c.Status }),
-		wire.BE32(ctaTimeout, "CTA_TIMEOUT", func(c *Connection) *uint32 { return &c.Timeout }),
-		wire.BE32(ctaMark, "CTA_MARK", func(c *Connection) *uint32 { return &c.Mark }),
-		wire.BE32(ctaID, "CTA_ID", func(c *Connection) *uint32 { return &c.ID }),
-		wire.BE16(ctaZone, "CTA_ZONE", func(c *Connection) *uint16 { return &c.Zone }),
-		wire.Nest(ctaFilter, "CTA_FILTER", func(c *Connection) **ConnectionFilter { return &c.Filter }, &connectionFilterTable),
-	},
-	connectionTold,
-	wire.Table[*Connection]{
-		wire.Unknown(func(c *Connection) *[]wire.Attr { return &c.Unknown }, words.Group("ct")),
-	},
-)
+var connectionTable = wire.Table[*Connection]{Rows: func(c *Connection) wire.Rows {
+	return wire.Of(c,
+		headerRows(&c.Header),
+		wire.Nest(ctaTupleOrig, "CTA_TUPLE_ORIG", &c.Orig, &tupleTable),
+		wire.Nest(ctaTupleReply, "CTA_TUPLE_REPLY", &c.Reply, &tupleTable),
+		wire.BE32(ctaStatus, "CTA_STATUS", &c.Status),
+		wire.BE32(ctaTimeout, "CTA_TIMEOUT", &c.Timeout),
+		wire.BE32(ctaMark, "CTA_MARK", &c.Mark),
+		wire.BE32(ctaID, "CTA_ID", &c.ID),
+		wire.BE16(ctaZone, "CTA_ZONE", &c.Zone),
+		wire.Nest(ctaFilter, "CTA_FILTER", &c.Filter, &connectionFilterTable),
+		connectionTold(&c.Told),
+		wire.Unknown(&c.Unknown, words.Group("ct")),
+	)
+}}
 
-var tupleTable = wire.Table[*Tuple]{
-	wire.Nest(1, "CTA_TUPLE_IP", func(t *Tuple) **TupleIP { return &t.IP }, &tupleIPTable),
-	wire.Nest(2, "CTA_TUPLE_PROTO", func(t *Tuple) **TupleProto { return &t.Proto }, &tupleProtoTable),
-	wire.BE16(3, "CTA_TUPLE_ZONE", func(t *Tuple) *uint16 { return &t.Zone }),
-	wire.Named[*Tuple](words.Group("tuple")),
-}
+var tupleTable = wire.Table[*Tuple]{Rows: func(t *Tuple) wire.Rows {
+	return wire.Of(t,
+		wire.Nest(1, "CTA_TUPLE_IP", &t.IP, &tupleIPTable),
+		wire.Nest(2, "CTA_TUPLE_PROTO", &t.Proto, &tupleProtoTable),
+		wire.BE16(3, "CTA_TUPLE_ZONE", &t.Zone),
+		wire.Named(words.Group("tuple")),
+	)
+}}
 
-var tupleIPTable = wire.Table[*TupleIP]{
-	tupleAddr(1, "CTA_IP_V4_SRC", 4, func(t *TupleIP) *netip.Addr { return &t.Src }),
-	tupleAddr(2, "CTA_IP_V4_DST", 4, func(t *TupleIP) *netip.Addr { return &t.Dst }),
-	tupleAddr(3, "CTA_IP_V6_SRC", 16, func(t *TupleIP) *netip.Addr { return &t.Src }),
-	tupleAddr(4, "CTA_IP_V6_DST", 16, func(t *TupleIP) *netip.Addr { return &t.Dst }),
-	wire.Named[*TupleIP](words.Group("tuple_ip")),
-}
+var tupleIPTable = wire.Table[*TupleIP]{Rows: func(t *TupleIP) wire.Rows {
+	return wire.Of(t,
+		tupleAddr(1, "CTA_IP_V4_SRC", 4, &t.Src),
+		tupleAddr(2, "CTA_IP_V4_DST", 4, &t.Dst),
+		tupleAddr(3, "CTA_IP_V6_SRC", 16, &t.Src),
+		tupleAddr(4, "CTA_IP_V6_DST", 16, &t.Dst),
+		wire.Named(words.Group("tuple_ip")),
+	)
+}}
 
 // tupleAddr is a row of an address of one size, in bytes: each family has an attribute of its own.
-func tupleAddr(typ uint16, name string, size int, at func(*TupleIP) *netip.Addr) wire.Row[*TupleIP] {
-	put := func(t *TupleIP) []byte {
-		if a := at(t); a.BitLen() == size*8 {
-			return a.AsSlice()
+func tupleAddr(typ uint16, name string, size int, at *netip.Addr) wire.Row {
+	put := func(at *netip.Addr) []byte {
+		if at.BitLen() == size*8 {
+			return at.AsSlice()
 		}
 		return nil
 	}
-	get := func(t *TupleIP, a wire.Attr) error {
+	get := func(at *netip.Addr, a wire.Attr) error {
 		if len(a.Data) != size {
 			return fmt.Errorf("an address of %d bytes, where %d are right: %w", len(a.Data), size, wire.ErrTruncated)
 		}
-		*at(t) = addrOf(a.Data)
+		*at = addrOf(a.Data)
 		return nil
 	}
-	return wire.Custom(typ, name, false, put, get, func(a wire.Attr) string {
+	return wire.Custom(typ, name, false, at, put, get, func(a wire.Attr) string {
 		if addr, ok := netip.AddrFromSlice(a.Data); ok {
 			return addr.String()
 		}
@@ -147,25 +149,29 @@ func tupleAddr(typ uint16, name string, size int, at func(*TupleIP) *netip.Addr)
 	})
 }
 
-var tupleProtoTable = wire.Table[*TupleProto]{
-	wire.U8(1, "CTA_PROTO_NUM", func(t *TupleProto) *uint8 { return &t.Number }),
-	wire.OptBE(2, "CTA_PROTO_SRC_PORT", func(t *TupleProto) **uint16 { return &t.SrcPort }),
-	wire.OptBE(3, "CTA_PROTO_DST_PORT", func(t *TupleProto) **uint16 { return &t.DstPort }),
-	wire.OptBE(4, "CTA_PROTO_ICMP_ID", func(t *TupleProto) **uint16 { return &t.ICMPID }),
-	wire.Opt(5, "CTA_PROTO_ICMP_TYPE", func(t *TupleProto) **uint8 { return &t.ICMPType }),
-	wire.Opt(6, "CTA_PROTO_ICMP_CODE", func(t *TupleProto) **uint8 { return &t.ICMPCode }),
-	wire.OptBE(7, "CTA_PROTO_ICMPV6_ID", func(t *TupleProto) **uint16 { return &t.ICMPv6ID }),
-	wire.Opt(8, "CTA_PROTO_ICMPV6_TYPE", func(t *TupleProto) **uint8 { return &t.ICMPv6Type }),
-	wire.Opt(9, "CTA_PROTO_ICMPV6_CODE", func(t *TupleProto) **uint8 { return &t.ICMPv6Code }),
-	wire.Named[*TupleProto](words.Group("tuple_proto")),
-}
+var tupleProtoTable = wire.Table[*TupleProto]{Rows: func(t *TupleProto) wire.Rows {
+	return wire.Of(t,
+		wire.U8(1, "CTA_PROTO_NUM", &t.Number),
+		wire.OptBE(2, "CTA_PROTO_SRC_PORT", &t.SrcPort),
+		wire.OptBE(3, "CTA_PROTO_DST_PORT", &t.DstPort),
+		wire.OptBE(4, "CTA_PROTO_ICMP_ID", &t.ICMPID),
+		wire.Opt(5, "CTA_PROTO_ICMP_TYPE", &t.ICMPType),
+		wire.Opt(6, "CTA_PROTO_ICMP_CODE", &t.ICMPCode),
+		wire.OptBE(7, "CTA_PROTO_ICMPV6_ID", &t.ICMPv6ID),
+		wire.Opt(8, "CTA_PROTO_ICMPV6_TYPE", &t.ICMPv6Type),
+		wire.Opt(9, "CTA_PROTO_ICMPV6_CODE", &t.ICMPv6Code),
+		wire.Named(words.Group("tuple_proto")),
+	)
+}}
 
 // The kernel reads these in its own byte order (nla_get_u32, ctnetlink_alloc_filter, net/netfilter/nf_conntrack_netlink.c).
-var connectionFilterTable = wire.Table[*ConnectionFilter]{
-	wire.U32(1, "CTA_FILTER_ORIG_FLAGS", func(f *ConnectionFilter) *TupleParts { return &f.Orig }),
-	wire.U32(2, "CTA_FILTER_REPLY_FLAGS", func(f *ConnectionFilter) *TupleParts { return &f.Reply }),
-	wire.Named[*ConnectionFilter](words.Group("ct_filter")),
-}
+var connectionFilterTable = wire.Table[*ConnectionFilter]{Rows: func(f *ConnectionFilter) wire.Rows {
+	return wire.Of(f,
+		wire.U32(1, "CTA_FILTER_ORIG_FLAGS", &f.Orig),
+		wire.U32(2, "CTA_FILTER_REPLY_FLAGS", &f.Reply),
+		wire.Named(words.Group("ct_filter")),
+	)
+}}
 
 // trackSubsystem is the upper byte of ctnetlink's message types.
 const trackSubsystem = unix.NFNL_SUBSYS_CTNETLINK << 8
@@ -196,14 +202,14 @@ type TrackingStats struct {
 	Unknown []wire.Attr
 }
 
-var trackingStatsTable = wire.Join(
-	headerRows(func(s *TrackingStats) *Header { return &s.Header }),
-	wire.Table[*TrackingStats]{
-		wire.BE32(1, "CTA_STATS_GLOBAL_ENTRIES", func(s *TrackingStats) *uint32 { return &s.Entries }),
-		wire.BE32(2, "CTA_STATS_GLOBAL_MAX_ENTRIES", func(s *TrackingStats) *uint32 { return &s.Max }),
-		wire.Unknown(func(s *TrackingStats) *[]wire.Attr { return &s.Unknown }, words.Group("stats_global")),
-	},
-)
+var trackingStatsTable = wire.Table[*TrackingStats]{Rows: func(s *TrackingStats) wire.Rows {
+	return wire.Of(s,
+		headerRows(&s.Header),
+		wire.BE32(1, "CTA_STATS_GLOBAL_ENTRIES", &s.Entries),
+		wire.BE32(2, "CTA_STATS_GLOBAL_MAX_ENTRIES", &s.Max),
+		wire.Unknown(&s.Unknown, words.Group("stats_global")),
+	)
+}}
 
 var getTrackingStats = wire.Message[TrackingStats]{
 	Type: trackSubsystem | 5, Name: "IPCTNL_MSG_CT_GET_STATS", Body: &trackingStatsTable,

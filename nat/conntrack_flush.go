@@ -229,15 +229,15 @@ type tracked struct {
 	zone        uint16
 }
 
-var trackedTable = wire.Join(
-	headerRows(func(t *tracked) *Header { return &t.Header }),
-	wire.Table[*tracked]{
-		wire.Nest(ctaTupleOrig, "CTA_TUPLE_ORIG", func(t *tracked) **Tuple { return &t.orig }, &tupleTable),
-		wire.Nest(ctaTupleReply, "CTA_TUPLE_REPLY", func(t *tracked) **Tuple { return &t.reply }, &tupleTable),
-		wire.BE32(ctaID, "CTA_ID", func(t *tracked) *uint32 { return &t.id }),
-		wire.BE16(ctaZone, "CTA_ZONE", func(t *tracked) *uint16 { return &t.zone }),
-	},
-)
+var trackedTable = wire.Table[*tracked]{Rows: func(t *tracked) wire.Rows {
+	return wire.Of(t,
+		headerRows(&t.Header),
+		wire.Nest(ctaTupleOrig, "CTA_TUPLE_ORIG", &t.orig, &tupleTable),
+		wire.Nest(ctaTupleReply, "CTA_TUPLE_REPLY", &t.reply, &tupleTable),
+		wire.BE32(ctaID, "CTA_ID", &t.id),
+		wire.BE16(ctaZone, "CTA_ZONE", &t.zone),
+	)
+}}
 
 var newTracked = wire.Message[tracked]{Type: newConnection.Type, Name: newConnection.Name, Body: &trackedTable}
 

@@ -72,62 +72,78 @@ type SequenceShift struct{ Position, Before, After uint32 }
 // ConnectionTime is in nanoseconds since 1970: enum ctattr_tstamp.
 type ConnectionTime struct{ Start, Stop uint64 }
 
-var connectionTold = wire.Table[*Connection]{
-	wire.Nest(4, "CTA_PROTOINFO", func(c *Connection) **ProtoInfo { return &c.Told.Proto }, &protoInfoTable),
-	wire.Nest(5, "CTA_HELP", func(c *Connection) **Helper { return &c.Told.Helper }, &helperTable),
-	wire.Nest(9, "CTA_COUNTERS_ORIG", func(c *Connection) **ConnectionCounter { return &c.Told.OrigCounter }, &connectionCounterTable),
-	wire.Nest(10, "CTA_COUNTERS_REPLY", func(c *Connection) **ConnectionCounter { return &c.Told.ReplyCounter }, &connectionCounterTable),
-	wire.BE32(11, "CTA_USE", func(c *Connection) *uint32 { return &c.Told.Use }),
-	wire.Nest(14, "CTA_TUPLE_MASTER", func(c *Connection) **Tuple { return &c.Told.Master }, &tupleTable),
-	wire.Nest(15, "CTA_SEQ_ADJ_ORIG", func(c *Connection) **SequenceShift { return &c.Told.OrigShift }, &sequenceShiftTable),
-	wire.Nest(16, "CTA_SEQ_ADJ_REPLY", func(c *Connection) **SequenceShift { return &c.Told.ReplyShift }, &sequenceShiftTable),
-	wire.Nest(20, "CTA_TIMESTAMP", func(c *Connection) **ConnectionTime { return &c.Told.Time }, &connectionTimeTable),
-	wire.BE64(27, "CTA_TIMESTAMP_EVENT", func(c *Connection) *uint64 { return &c.Told.EventTime }),
+func connectionTold(t *ConnectionTold) wire.Row {
+	return wire.Several(
+		wire.Nest(4, "CTA_PROTOINFO", &t.Proto, &protoInfoTable),
+		wire.Nest(5, "CTA_HELP", &t.Helper, &helperTable),
+		wire.Nest(9, "CTA_COUNTERS_ORIG", &t.OrigCounter, &connectionCounterTable),
+		wire.Nest(10, "CTA_COUNTERS_REPLY", &t.ReplyCounter, &connectionCounterTable),
+		wire.BE32(11, "CTA_USE", &t.Use),
+		wire.Nest(14, "CTA_TUPLE_MASTER", &t.Master, &tupleTable),
+		wire.Nest(15, "CTA_SEQ_ADJ_ORIG", &t.OrigShift, &sequenceShiftTable),
+		wire.Nest(16, "CTA_SEQ_ADJ_REPLY", &t.ReplyShift, &sequenceShiftTable),
+		wire.Nest(20, "CTA_TIMESTAMP", &t.Time, &connectionTimeTable),
+		wire.BE64(27, "CTA_TIMESTAMP_EVENT", &t.EventTime),
+	)
 }
 
-var protoInfoTable = wire.Table[*ProtoInfo]{
-	wire.Nest(1, "CTA_PROTOINFO_TCP", func(p *ProtoInfo) **TCPInfo { return &p.TCP }, &tcpInfoTable),
-	wire.Nest(3, "CTA_PROTOINFO_SCTP", func(p *ProtoInfo) **SCTPInfo { return &p.SCTP }, &sctpInfoTable),
-	wire.Named[*ProtoInfo](words.Group("protoinfo")),
-}
+var protoInfoTable = wire.Table[*ProtoInfo]{Rows: func(p *ProtoInfo) wire.Rows {
+	return wire.Of(p,
+		wire.Nest(1, "CTA_PROTOINFO_TCP", &p.TCP, &tcpInfoTable),
+		wire.Nest(3, "CTA_PROTOINFO_SCTP", &p.SCTP, &sctpInfoTable),
+		wire.Named(words.Group("protoinfo")),
+	)
+}}
 
-var tcpInfoTable = wire.Table[*TCPInfo]{
-	wire.U8(1, "CTA_PROTOINFO_TCP_STATE", func(t *TCPInfo) *TCPState { return &t.State }),
-	wire.Opt(2, "CTA_PROTOINFO_TCP_WSCALE_ORIGINAL", func(t *TCPInfo) **uint8 { return &t.OrigWindow }),
-	wire.Opt(3, "CTA_PROTOINFO_TCP_WSCALE_REPLY", func(t *TCPInfo) **uint8 { return &t.ReplyWindow }),
-	wire.Bytes(4, "CTA_PROTOINFO_TCP_FLAGS_ORIGINAL", func(t *TCPInfo) *[]byte { return &t.OrigFlags }),
-	wire.Bytes(5, "CTA_PROTOINFO_TCP_FLAGS_REPLY", func(t *TCPInfo) *[]byte { return &t.ReplyFlags }),
-	wire.Named[*TCPInfo](words.Group("protoinfo_tcp")),
-}
+var tcpInfoTable = wire.Table[*TCPInfo]{Rows: func(t *TCPInfo) wire.Rows {
+	return wire.Of(t,
+		wire.U8(1, "CTA_PROTOINFO_TCP_STATE", &t.State),
+		wire.Opt(2, "CTA_PROTOINFO_TCP_WSCALE_ORIGINAL", &t.OrigWindow),
+		wire.Opt(3, "CTA_PROTOINFO_TCP_WSCALE_REPLY", &t.ReplyWindow),
+		wire.Bytes(4, "CTA_PROTOINFO_TCP_FLAGS_ORIGINAL", &t.OrigFlags),
+		wire.Bytes(5, "CTA_PROTOINFO_TCP_FLAGS_REPLY", &t.ReplyFlags),
+		wire.Named(words.Group("protoinfo_tcp")),
+	)
+}}
 
-var sctpInfoTable = wire.Table[*SCTPInfo]{
-	wire.U8(1, "CTA_PROTOINFO_SCTP_STATE", func(s *SCTPInfo) *SCTPState { return &s.State }),
-	wire.BE32(2, "CTA_PROTOINFO_SCTP_VTAG_ORIGINAL", func(s *SCTPInfo) *uint32 { return &s.OrigVTag }),
-	wire.BE32(3, "CTA_PROTOINFO_SCTP_VTAG_REPLY", func(s *SCTPInfo) *uint32 { return &s.ReplyVTag }),
-	wire.Named[*SCTPInfo](words.Group("protoinfo_sctp")),
-}
+var sctpInfoTable = wire.Table[*SCTPInfo]{Rows: func(s *SCTPInfo) wire.Rows {
+	return wire.Of(s,
+		wire.U8(1, "CTA_PROTOINFO_SCTP_STATE", &s.State),
+		wire.BE32(2, "CTA_PROTOINFO_SCTP_VTAG_ORIGINAL", &s.OrigVTag),
+		wire.BE32(3, "CTA_PROTOINFO_SCTP_VTAG_REPLY", &s.ReplyVTag),
+		wire.Named(words.Group("protoinfo_sctp")),
+	)
+}}
 
-var helperTable = wire.Table[*Helper]{
-	wire.String(1, "CTA_HELP_NAME", func(h *Helper) *string { return &h.Name }),
-	wire.Bytes(2, "CTA_HELP_INFO", func(h *Helper) *[]byte { return &h.Info }),
-	wire.Named[*Helper](words.Group("help")),
-}
+var helperTable = wire.Table[*Helper]{Rows: func(h *Helper) wire.Rows {
+	return wire.Of(h,
+		wire.String(1, "CTA_HELP_NAME", &h.Name),
+		wire.Bytes(2, "CTA_HELP_INFO", &h.Info),
+		wire.Named(words.Group("help")),
+	)
+}}
 
-var connectionCounterTable = wire.Table[*ConnectionCounter]{
-	wire.BE64(1, "CTA_COUNTERS_PACKETS", func(c *ConnectionCounter) *uint64 { return &c.Packets }),
-	wire.BE64(2, "CTA_COUNTERS_BYTES", func(c *ConnectionCounter) *uint64 { return &c.Bytes }),
-	wire.Named[*ConnectionCounter](words.Group("counters")),
-}
+var connectionCounterTable = wire.Table[*ConnectionCounter]{Rows: func(c *ConnectionCounter) wire.Rows {
+	return wire.Of(c,
+		wire.BE64(1, "CTA_COUNTERS_PACKETS", &c.Packets),
+		wire.BE64(2, "CTA_COUNTERS_BYTES", &c.Bytes),
+		wire.Named(words.Group("counters")),
+	)
+}}
 
-var sequenceShiftTable = wire.Table[*SequenceShift]{
-	wire.BE32(1, "CTA_SEQADJ_CORRECTION_POS", func(s *SequenceShift) *uint32 { return &s.Position }),
-	wire.BE32(2, "CTA_SEQADJ_OFFSET_BEFORE", func(s *SequenceShift) *uint32 { return &s.Before }),
-	wire.BE32(3, "CTA_SEQADJ_OFFSET_AFTER", func(s *SequenceShift) *uint32 { return &s.After }),
-	wire.Named[*SequenceShift](words.Group("seqadj")),
-}
+var sequenceShiftTable = wire.Table[*SequenceShift]{Rows: func(s *SequenceShift) wire.Rows {
+	return wire.Of(s,
+		wire.BE32(1, "CTA_SEQADJ_CORRECTION_POS", &s.Position),
+		wire.BE32(2, "CTA_SEQADJ_OFFSET_BEFORE", &s.Before),
+		wire.BE32(3, "CTA_SEQADJ_OFFSET_AFTER", &s.After),
+		wire.Named(words.Group("seqadj")),
+	)
+}}
 
-var connectionTimeTable = wire.Table[*ConnectionTime]{
-	wire.BE64(1, "CTA_TIMESTAMP_START", func(t *ConnectionTime) *uint64 { return &t.Start }),
-	wire.BE64(2, "CTA_TIMESTAMP_STOP", func(t *ConnectionTime) *uint64 { return &t.Stop }),
-	wire.Named[*ConnectionTime](words.Group("tstamp")),
-}
+var connectionTimeTable = wire.Table[*ConnectionTime]{Rows: func(t *ConnectionTime) wire.Rows {
+	return wire.Of(t,
+		wire.BE64(1, "CTA_TIMESTAMP_START", &t.Start),
+		wire.BE64(2, "CTA_TIMESTAMP_STOP", &t.Stop),
+		wire.Named(words.Group("tstamp")),
+	)
+}}

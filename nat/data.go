@@ -57,17 +57,21 @@ func (v *Verdict) String() string {
 	return v.Code.String() + " " + v.Chain
 }
 
-var verdictTable = wire.Table[*Verdict]{
-	wire.ReqBE(unix.NFTA_VERDICT_CODE, "NFTA_VERDICT_CODE", func(v *Verdict) *VerdictCode { return &v.Code }),
-	wire.String(unix.NFTA_VERDICT_CHAIN, "NFTA_VERDICT_CHAIN", func(v *Verdict) *string { return &v.Chain }),
-	wire.Unknown(func(v *Verdict) *[]wire.Attr { return &v.Unknown }, words.Group("verdict")),
-}
+var verdictTable = wire.Table[*Verdict]{Rows: func(v *Verdict) wire.Rows {
+	return wire.Of(v,
+		wire.ReqBE(unix.NFTA_VERDICT_CODE, "NFTA_VERDICT_CODE", &v.Code),
+		wire.String(unix.NFTA_VERDICT_CHAIN, "NFTA_VERDICT_CHAIN", &v.Chain),
+		wire.Unknown(&v.Unknown, words.Group("verdict")),
+	)
+}}
 
-var dataTable = wire.Table[*Data]{
-	wire.Bytes(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(d *Data) *registerValue { return (*registerValue)(&d.Value) }),
-	wire.Nest(unix.NFTA_DATA_VERDICT, "NFTA_DATA_VERDICT", func(d *Data) **Verdict { return &d.Verdict }, &verdictTable),
-	wire.Unknown(func(d *Data) *[]wire.Attr { return &d.Unknown }, words.Group("data")),
-}
+var dataTable = wire.Table[*Data]{Rows: func(d *Data) wire.Rows {
+	return wire.Of(d,
+		wire.Bytes(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", (*registerValue)(&d.Value)),
+		wire.Nest(unix.NFTA_DATA_VERDICT, "NFTA_DATA_VERDICT", &d.Verdict, &verdictTable),
+		wire.Unknown(&d.Unknown, words.Group("data")),
+	)
+}}
 
 // A Register is where an expression leaves a value for another: enum nft_registers. There are 16 of 4 bytes; NFT_REG_1 to
 // NFT_REG_4 are four of them each.

@@ -54,36 +54,34 @@ const (
 	nftaSetElemExpressions = 11
 )
 
-var elementTable = wire.Table[*Element]{
-	wire.BE32(unix.NFTA_SET_ELEM_FLAGS, "NFTA_SET_ELEM_FLAGS", func(e *Element) *ElementFlags { return &e.Flags }),
-	wire.Nest(unix.NFTA_SET_ELEM_KEY, "NFTA_SET_ELEM_KEY", func(e *Element) **Data { return &e.Key }, &dataTable),
-	wire.Nest(nftaSetElemKeyEnd, "NFTA_SET_ELEM_KEY_END", func(e *Element) **Data { return &e.KeyEnd }, &dataTable),
-	wire.Nest(unix.NFTA_SET_ELEM_DATA, "NFTA_SET_ELEM_DATA", func(e *Element) **Data { return &e.Data }, &dataTable),
-	wire.BE64(unix.NFTA_SET_ELEM_TIMEOUT, "NFTA_SET_ELEM_TIMEOUT", func(e *Element) *uint64 { return &e.Timeout }),
-	wire.BE64(unix.NFTA_SET_ELEM_EXPIRATION, "NFTA_SET_ELEM_EXPIRATION", func(e *Element) *uint64 { return &e.Expiration }),
-	wire.Bytes(unix.NFTA_SET_ELEM_USERDATA, "NFTA_SET_ELEM_USERDATA", func(e *Element) *UserData { return &e.UserData }),
-	wire.String(unix.NFTA_SET_ELEM_OBJREF, "NFTA_SET_ELEM_OBJREF", func(e *Element) *string { return &e.Object }),
-	wire.Nest(unix.NFTA_SET_ELEM_EXPR, "NFTA_SET_ELEM_EXPR", func(e *Element) **Expr { return &e.Expression }, &exprTable),
-	wire.List(nftaSetElemExpressions, "NFTA_SET_ELEM_EXPRESSIONS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
-		func(e *Element) *[]Expr { return &e.Expressions }, &exprTable),
-	wire.Unknown(func(e *Element) *[]wire.Attr { return &e.Unknown }, words.Group("set_elem")),
-}
-
-var elementListTable = elementLists(&elementTable, func(l *ElementList) *[]Element { return &l.Elements })
-
-// elementLists is the table of an ElementList whose elements are described by t.
-func elementLists[E any](t *wire.Table[*E], f func(*ElementList) *[]E) wire.Table[*ElementList] {
-	return wire.Join(
-		headerRows(func(l *ElementList) *Header { return &l.Header }),
-		wire.Table[*ElementList]{
-			wire.String(unix.NFTA_SET_ELEM_LIST_TABLE, "NFTA_SET_ELEM_LIST_TABLE", func(l *ElementList) *string { return &l.Table }),
-			wire.String(unix.NFTA_SET_ELEM_LIST_SET, "NFTA_SET_ELEM_LIST_SET", func(l *ElementList) *string { return &l.Set }),
-			wire.BE32(unix.NFTA_SET_ELEM_LIST_SET_ID, "NFTA_SET_ELEM_LIST_SET_ID", func(l *ElementList) *uint32 { return &l.SetID }),
-			wire.List(unix.NFTA_SET_ELEM_LIST_ELEMENTS, "NFTA_SET_ELEM_LIST_ELEMENTS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM", f, t),
-			wire.Unknown(func(l *ElementList) *[]wire.Attr { return &l.Unknown }, words.Group("set_elem_list")),
-		},
+var elementTable = wire.Table[*Element]{Rows: func(e *Element) wire.Rows {
+	return wire.Of(e,
+		wire.BE32(unix.NFTA_SET_ELEM_FLAGS, "NFTA_SET_ELEM_FLAGS", &e.Flags),
+		wire.Nest(unix.NFTA_SET_ELEM_KEY, "NFTA_SET_ELEM_KEY", &e.Key, &dataTable),
+		wire.Nest(nftaSetElemKeyEnd, "NFTA_SET_ELEM_KEY_END", &e.KeyEnd, &dataTable),
+		wire.Nest(unix.NFTA_SET_ELEM_DATA, "NFTA_SET_ELEM_DATA", &e.Data, &dataTable),
+		wire.BE64(unix.NFTA_SET_ELEM_TIMEOUT, "NFTA_SET_ELEM_TIMEOUT", &e.Timeout),
+		wire.BE64(unix.NFTA_SET_ELEM_EXPIRATION, "NFTA_SET_ELEM_EXPIRATION", &e.Expiration),
+		wire.Bytes(unix.NFTA_SET_ELEM_USERDATA, "NFTA_SET_ELEM_USERDATA", &e.UserData),
+		wire.String(unix.NFTA_SET_ELEM_OBJREF, "NFTA_SET_ELEM_OBJREF", &e.Object),
+		wire.Nest(unix.NFTA_SET_ELEM_EXPR, "NFTA_SET_ELEM_EXPR", &e.Expression, &exprTable),
+		wire.List(nftaSetElemExpressions, "NFTA_SET_ELEM_EXPRESSIONS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
+			&e.Expressions, &exprTable),
+		wire.Unknown(&e.Unknown, words.Group("set_elem")),
 	)
-}
+}}
+
+var elementListTable = wire.Table[*ElementList]{Rows: func(l *ElementList) wire.Rows {
+	return wire.Of(l,
+		headerRows(&l.Header),
+		wire.String(unix.NFTA_SET_ELEM_LIST_TABLE, "NFTA_SET_ELEM_LIST_TABLE", &l.Table),
+		wire.String(unix.NFTA_SET_ELEM_LIST_SET, "NFTA_SET_ELEM_LIST_SET", &l.Set),
+		wire.BE32(unix.NFTA_SET_ELEM_LIST_SET_ID, "NFTA_SET_ELEM_LIST_SET_ID", &l.SetID),
+		wire.List(unix.NFTA_SET_ELEM_LIST_ELEMENTS, "NFTA_SET_ELEM_LIST_ELEMENTS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
+			&l.Elements, &elementTable),
+		wire.Unknown(&l.Unknown, words.Group("set_elem_list")),
+	)
+}}
 
 var (
 	newSetElem = wire.Message[ElementList]{Type: subsystem | unix.NFT_MSG_NEWSETELEM, Name: "NFT_MSG_NEWSETELEM", Body: &elementListTable}

@@ -135,22 +135,22 @@ type eventNames struct {
 	table, name string
 }
 
-var eventTable = wire.Join(
-	headerRows(func(n *eventNames) *Header { return &n.Header }),
-	wire.Table[*eventNames]{
-		wire.String(1, "NFTA_*_TABLE", func(n *eventNames) *string { return &n.table }), // NFTA_TABLE_NAME too
-		wire.String(2, "NFTA_*_NAME", func(n *eventNames) *string { return &n.name }),   // NFTA_RULE_CHAIN, NFTA_SET_ELEM_LIST_SET
-	},
-)
+var eventTable = wire.Table[*eventNames]{Rows: func(n *eventNames) wire.Rows {
+	return wire.Of(n,
+		headerRows(&n.Header),
+		wire.String(1, "NFTA_*_TABLE", &n.table), // NFTA_TABLE_NAME too
+		wire.String(2, "NFTA_*_NAME", &n.name),   // NFTA_RULE_CHAIN, NFTA_SET_ELEM_LIST_SET,
+	)
+}}
 
 // In a chain the name comes after the handle.
-var chainEventTable = wire.Join(
-	headerRows(func(n *eventNames) *Header { return &n.Header }),
-	wire.Table[*eventNames]{
-		wire.String(unix.NFTA_CHAIN_TABLE, "NFTA_CHAIN_TABLE", func(n *eventNames) *string { return &n.table }),
-		wire.String(unix.NFTA_CHAIN_NAME, "NFTA_CHAIN_NAME", func(n *eventNames) *string { return &n.name }),
-	},
-)
+var chainEventTable = wire.Table[*eventNames]{Rows: func(n *eventNames) wire.Rows {
+	return wire.Of(n,
+		headerRows(&n.Header),
+		wire.String(unix.NFTA_CHAIN_TABLE, "NFTA_CHAIN_TABLE", &n.table),
+		wire.String(unix.NFTA_CHAIN_NAME, "NFTA_CHAIN_NAME", &n.name),
+	)
+}}
 
 // What removes a thing if it is there (Linux 6.3), and is told of under this name: enum nf_tables_msg_types. x/sys/unix does not have
 // them.

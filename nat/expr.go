@@ -16,11 +16,13 @@ type Expr struct {
 	Unknown []wire.Attr
 }
 
-var exprTable = wire.Table[*Expr]{
-	wire.String(unix.NFTA_EXPR_NAME, "NFTA_EXPR_NAME", func(e *Expr) *string { return &e.Name }),
-	wire.NestBy(unix.NFTA_EXPR_DATA, "NFTA_EXPR_DATA", func(e *Expr) string { return e.Name }, func(e *Expr) *any { return &e.Data }, exprKinds),
-	wire.Unknown(func(e *Expr) *[]wire.Attr { return &e.Unknown }, words.Group("expr")),
-}
+var exprTable = wire.Table[*Expr]{Rows: func(e *Expr) wire.Rows {
+	return wire.Of(e,
+		wire.String(unix.NFTA_EXPR_NAME, "NFTA_EXPR_NAME", &e.Name),
+		wire.NestBy(unix.NFTA_EXPR_DATA, "NFTA_EXPR_DATA", &e.Name, &e.Data, exprKinds),
+		wire.Unknown(&e.Unknown, words.Group("expr")),
+	)
+}}
 
 // exprKinds are the expressions that this package knows, by the names that the kernel has for them.
 var exprKinds = wire.Kinds{

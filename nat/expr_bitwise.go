@@ -41,16 +41,18 @@ const (
 	nftaBitwiseData = 7
 )
 
-var bitwiseTable = wire.Table[*Bitwise]{
-	wire.ReqBE(unix.NFTA_BITWISE_SREG, "NFTA_BITWISE_SREG", func(b *Bitwise) *Register { return &b.Source }),
-	wire.ReqBE(unix.NFTA_BITWISE_DREG, "NFTA_BITWISE_DREG", func(b *Bitwise) *Register { return &b.Dest }),
-	wire.ReqBE(unix.NFTA_BITWISE_LEN, "NFTA_BITWISE_LEN", func(b *Bitwise) *uint32 { return &b.Len }),
-	wire.Nest(unix.NFTA_BITWISE_MASK, "NFTA_BITWISE_MASK", func(b *Bitwise) **Data { return &b.Mask }, &dataTable),
-	wire.Nest(unix.NFTA_BITWISE_XOR, "NFTA_BITWISE_XOR", func(b *Bitwise) **Data { return &b.Xor }, &dataTable),
-	wire.BE32(nftaBitwiseOp, "NFTA_BITWISE_OP", func(b *Bitwise) *BitwiseOp { return &b.Op }),
-	wire.Nest(nftaBitwiseData, "NFTA_BITWISE_DATA", func(b *Bitwise) **Data { return &b.Data }, &dataTable),
-	wire.Unknown(func(b *Bitwise) *[]wire.Attr { return &b.Unknown }, words.Group("bitwise")),
-}
+var bitwiseTable = wire.Table[*Bitwise]{Rows: func(b *Bitwise) wire.Rows {
+	return wire.Of(b,
+		wire.ReqBE(unix.NFTA_BITWISE_SREG, "NFTA_BITWISE_SREG", &b.Source),
+		wire.ReqBE(unix.NFTA_BITWISE_DREG, "NFTA_BITWISE_DREG", &b.Dest),
+		wire.ReqBE(unix.NFTA_BITWISE_LEN, "NFTA_BITWISE_LEN", &b.Len),
+		wire.Nest(unix.NFTA_BITWISE_MASK, "NFTA_BITWISE_MASK", &b.Mask, &dataTable),
+		wire.Nest(unix.NFTA_BITWISE_XOR, "NFTA_BITWISE_XOR", &b.Xor, &dataTable),
+		wire.BE32(nftaBitwiseOp, "NFTA_BITWISE_OP", &b.Op),
+		wire.Nest(nftaBitwiseData, "NFTA_BITWISE_DATA", &b.Data, &dataTable),
+		wire.Unknown(&b.Unknown, words.Group("bitwise")),
+	)
+}}
 
 // A ByteOrder turns numbers in a register from the host's byte order into the network's, or back.
 type ByteOrder struct {
@@ -75,11 +77,13 @@ func (o ByteOrderOp) String() string {
 	return nameOf(int64(o), []string{NFT_BYTEORDER_NTOH: "ntoh", NFT_BYTEORDER_HTON: "hton"})
 }
 
-var byteOrderTable = wire.Table[*ByteOrder]{
-	wire.ReqBE(unix.NFTA_BYTEORDER_SREG, "NFTA_BYTEORDER_SREG", func(b *ByteOrder) *Register { return &b.Source }),
-	wire.ReqBE(unix.NFTA_BYTEORDER_DREG, "NFTA_BYTEORDER_DREG", func(b *ByteOrder) *Register { return &b.Dest }),
-	wire.ReqBE(unix.NFTA_BYTEORDER_OP, "NFTA_BYTEORDER_OP", func(b *ByteOrder) *ByteOrderOp { return &b.Op }),
-	wire.ReqBE(unix.NFTA_BYTEORDER_LEN, "NFTA_BYTEORDER_LEN", func(b *ByteOrder) *uint32 { return &b.Len }),
-	wire.ReqBE(unix.NFTA_BYTEORDER_SIZE, "NFTA_BYTEORDER_SIZE", func(b *ByteOrder) *uint32 { return &b.Size }),
-	wire.Unknown(func(b *ByteOrder) *[]wire.Attr { return &b.Unknown }, words.Group("byteorder")),
-}
+var byteOrderTable = wire.Table[*ByteOrder]{Rows: func(b *ByteOrder) wire.Rows {
+	return wire.Of(b,
+		wire.ReqBE(unix.NFTA_BYTEORDER_SREG, "NFTA_BYTEORDER_SREG", &b.Source),
+		wire.ReqBE(unix.NFTA_BYTEORDER_DREG, "NFTA_BYTEORDER_DREG", &b.Dest),
+		wire.ReqBE(unix.NFTA_BYTEORDER_OP, "NFTA_BYTEORDER_OP", &b.Op),
+		wire.ReqBE(unix.NFTA_BYTEORDER_LEN, "NFTA_BYTEORDER_LEN", &b.Len),
+		wire.ReqBE(unix.NFTA_BYTEORDER_SIZE, "NFTA_BYTEORDER_SIZE", &b.Size),
+		wire.Unknown(&b.Unknown, words.Group("byteorder")),
+	)
+}}

@@ -36,12 +36,14 @@ func (o CmpOp) String() string {
 	})
 }
 
-var cmpTable = wire.Table[*Cmp]{
-	wire.ReqBE(unix.NFTA_CMP_SREG, "NFTA_CMP_SREG", func(c *Cmp) *Register { return &c.Source }),
-	wire.ReqBE(unix.NFTA_CMP_OP, "NFTA_CMP_OP", func(c *Cmp) *CmpOp { return &c.Op }),
-	wire.Nest(unix.NFTA_CMP_DATA, "NFTA_CMP_DATA", func(c *Cmp) **Data { return &c.Data }, &dataTable),
-	wire.Unknown(func(c *Cmp) *[]wire.Attr { return &c.Unknown }, words.Group("cmp")),
-}
+var cmpTable = wire.Table[*Cmp]{Rows: func(c *Cmp) wire.Rows {
+	return wire.Of(c,
+		wire.ReqBE(unix.NFTA_CMP_SREG, "NFTA_CMP_SREG", &c.Source),
+		wire.ReqBE(unix.NFTA_CMP_OP, "NFTA_CMP_OP", &c.Op),
+		wire.Nest(unix.NFTA_CMP_DATA, "NFTA_CMP_DATA", &c.Data, &dataTable),
+		wire.Unknown(&c.Unknown, words.Group("cmp")),
+	)
+}}
 
 // A Range ends the rule unless the register is from one value to another, both included; or unless it is not.
 type Range struct {
@@ -65,10 +67,12 @@ func (o RangeOp) String() string {
 	return nameOf(int64(o), []string{NFT_RANGE_EQ: "==", NFT_RANGE_NEQ: "!="})
 }
 
-var rangeTable = wire.Table[*Range]{
-	wire.ReqBE(unix.NFTA_RANGE_SREG, "NFTA_RANGE_SREG", func(r *Range) *Register { return &r.Source }),
-	wire.ReqBE(unix.NFTA_RANGE_OP, "NFTA_RANGE_OP", func(r *Range) *RangeOp { return &r.Op }),
-	wire.Nest(unix.NFTA_RANGE_FROM_DATA, "NFTA_RANGE_FROM_DATA", func(r *Range) **Data { return &r.From }, &dataTable),
-	wire.Nest(unix.NFTA_RANGE_TO_DATA, "NFTA_RANGE_TO_DATA", func(r *Range) **Data { return &r.To }, &dataTable),
-	wire.Unknown(func(r *Range) *[]wire.Attr { return &r.Unknown }, words.Group("range")),
-}
+var rangeTable = wire.Table[*Range]{Rows: func(r *Range) wire.Rows {
+	return wire.Of(r,
+		wire.ReqBE(unix.NFTA_RANGE_SREG, "NFTA_RANGE_SREG", &r.Source),
+		wire.ReqBE(unix.NFTA_RANGE_OP, "NFTA_RANGE_OP", &r.Op),
+		wire.Nest(unix.NFTA_RANGE_FROM_DATA, "NFTA_RANGE_FROM_DATA", &r.From, &dataTable),
+		wire.Nest(unix.NFTA_RANGE_TO_DATA, "NFTA_RANGE_TO_DATA", &r.To, &dataTable),
+		wire.Unknown(&r.Unknown, words.Group("range")),
+	)
+}}

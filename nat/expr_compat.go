@@ -18,12 +18,14 @@ type Match struct {
 	Unknown  []wire.Attr
 }
 
-var matchTable = wire.Table[*Match]{
-	wire.String(unix.NFTA_MATCH_NAME, "NFTA_MATCH_NAME", func(m *Match) *string { return &m.Name }),
-	wire.ReqBE(unix.NFTA_MATCH_REV, "NFTA_MATCH_REV", func(m *Match) *uint32 { return &m.Revision }),
-	wire.Bytes(unix.NFTA_MATCH_INFO, "NFTA_MATCH_INFO", func(m *Match) *[]byte { return &m.Info }),
-	wire.Unknown(func(m *Match) *[]wire.Attr { return &m.Unknown }, words.Group("match")),
-}
+var matchTable = wire.Table[*Match]{Rows: func(m *Match) wire.Rows {
+	return wire.Of(m,
+		wire.String(unix.NFTA_MATCH_NAME, "NFTA_MATCH_NAME", &m.Name),
+		wire.ReqBE(unix.NFTA_MATCH_REV, "NFTA_MATCH_REV", &m.Revision),
+		wire.Bytes(unix.NFTA_MATCH_INFO, "NFTA_MATCH_INFO", &m.Info),
+		wire.Unknown(&m.Unknown, words.Group("match")),
+	)
+}}
 
 // A Target is "iptables -j NAME".
 type Target struct {
@@ -33,9 +35,11 @@ type Target struct {
 	Unknown  []wire.Attr
 }
 
-var targetTable = wire.Table[*Target]{
-	wire.String(unix.NFTA_TARGET_NAME, "NFTA_TARGET_NAME", func(t *Target) *string { return &t.Name }),
-	wire.ReqBE(unix.NFTA_TARGET_REV, "NFTA_TARGET_REV", func(t *Target) *uint32 { return &t.Revision }),
-	wire.Bytes(unix.NFTA_TARGET_INFO, "NFTA_TARGET_INFO", func(t *Target) *[]byte { return &t.Info }),
-	wire.Unknown(func(t *Target) *[]wire.Attr { return &t.Unknown }, words.Group("target")),
-}
+var targetTable = wire.Table[*Target]{Rows: func(t *Target) wire.Rows {
+	return wire.Of(t,
+		wire.String(unix.NFTA_TARGET_NAME, "NFTA_TARGET_NAME", &t.Name),
+		wire.ReqBE(unix.NFTA_TARGET_REV, "NFTA_TARGET_REV", &t.Revision),
+		wire.Bytes(unix.NFTA_TARGET_INFO, "NFTA_TARGET_INFO", &t.Info),
+		wire.Unknown(&t.Unknown, words.Group("target")),
+	)
+}}

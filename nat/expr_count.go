@@ -16,11 +16,13 @@ type Counter struct {
 	Unknown []wire.Attr
 }
 
-var counterTable = wire.Table[*Counter]{
-	wire.BE64(unix.NFTA_COUNTER_BYTES, "NFTA_COUNTER_BYTES", func(c *Counter) *uint64 { return &c.Bytes }),
-	wire.BE64(unix.NFTA_COUNTER_PACKETS, "NFTA_COUNTER_PACKETS", func(c *Counter) *uint64 { return &c.Packets }),
-	wire.Unknown(func(c *Counter) *[]wire.Attr { return &c.Unknown }, words.Group("counter")),
-}
+var counterTable = wire.Table[*Counter]{Rows: func(c *Counter) wire.Rows {
+	return wire.Of(c,
+		wire.BE64(unix.NFTA_COUNTER_BYTES, "NFTA_COUNTER_BYTES", &c.Bytes),
+		wire.BE64(unix.NFTA_COUNTER_PACKETS, "NFTA_COUNTER_PACKETS", &c.Packets),
+		wire.Unknown(&c.Unknown, words.Group("counter")),
+	)
+}}
 
 // A Quota ends the rule once so many bytes have come by.
 type Quota struct {
@@ -35,12 +37,14 @@ type QuotaFlags uint32
 
 func (f QuotaFlags) String() string { return flagNames(uint32(f), "over", "depleted") }
 
-var quotaTable = wire.Table[*Quota]{
-	wire.BE64(unix.NFTA_QUOTA_BYTES, "NFTA_QUOTA_BYTES", func(q *Quota) *uint64 { return &q.Bytes }),
-	wire.BE32(unix.NFTA_QUOTA_FLAGS, "NFTA_QUOTA_FLAGS", func(q *Quota) *QuotaFlags { return &q.Flags }),
-	wire.BE64(unix.NFTA_QUOTA_CONSUMED, "NFTA_QUOTA_CONSUMED", func(q *Quota) *uint64 { return &q.Consumed }),
-	wire.Unknown(func(q *Quota) *[]wire.Attr { return &q.Unknown }, words.Group("quota")),
-}
+var quotaTable = wire.Table[*Quota]{Rows: func(q *Quota) wire.Rows {
+	return wire.Of(q,
+		wire.BE64(unix.NFTA_QUOTA_BYTES, "NFTA_QUOTA_BYTES", &q.Bytes),
+		wire.BE32(unix.NFTA_QUOTA_FLAGS, "NFTA_QUOTA_FLAGS", &q.Flags),
+		wire.BE64(unix.NFTA_QUOTA_CONSUMED, "NFTA_QUOTA_CONSUMED", &q.Consumed),
+		wire.Unknown(&q.Unknown, words.Group("quota")),
+	)
+}}
 
 // A Limit ends the rule when more than Rate come by in Unit.
 type Limit struct {
@@ -70,14 +74,16 @@ type LimitFlags uint32
 
 func (f LimitFlags) String() string { return flagNames(uint32(f), "over") }
 
-var limitTable = wire.Table[*Limit]{
-	wire.ReqBE(unix.NFTA_LIMIT_RATE, "NFTA_LIMIT_RATE", func(l *Limit) *uint64 { return &l.Rate }),
-	wire.ReqBE(unix.NFTA_LIMIT_UNIT, "NFTA_LIMIT_UNIT", func(l *Limit) *uint64 { return &l.Unit }),
-	wire.BE32(unix.NFTA_LIMIT_BURST, "NFTA_LIMIT_BURST", func(l *Limit) *uint32 { return &l.Burst }),
-	wire.BE32(unix.NFTA_LIMIT_TYPE, "NFTA_LIMIT_TYPE", func(l *Limit) *LimitType { return &l.Type }),
-	wire.BE32(unix.NFTA_LIMIT_FLAGS, "NFTA_LIMIT_FLAGS", func(l *Limit) *LimitFlags { return &l.Flags }),
-	wire.Unknown(func(l *Limit) *[]wire.Attr { return &l.Unknown }, words.Group("limit")),
-}
+var limitTable = wire.Table[*Limit]{Rows: func(l *Limit) wire.Rows {
+	return wire.Of(l,
+		wire.ReqBE(unix.NFTA_LIMIT_RATE, "NFTA_LIMIT_RATE", &l.Rate),
+		wire.ReqBE(unix.NFTA_LIMIT_UNIT, "NFTA_LIMIT_UNIT", &l.Unit),
+		wire.BE32(unix.NFTA_LIMIT_BURST, "NFTA_LIMIT_BURST", &l.Burst),
+		wire.BE32(unix.NFTA_LIMIT_TYPE, "NFTA_LIMIT_TYPE", &l.Type),
+		wire.BE32(unix.NFTA_LIMIT_FLAGS, "NFTA_LIMIT_FLAGS", &l.Flags),
+		wire.Unknown(&l.Unknown, words.Group("limit")),
+	)
+}}
 
 // A Last remembers when a packet has last come by: enum nft_last_attributes.
 type Last struct {
@@ -86,8 +92,10 @@ type Last struct {
 	Unknown []wire.Attr
 }
 
-var lastTable = wire.Table[*Last]{
-	wire.BE32(1, "NFTA_LAST_SET", func(l *Last) *uint32 { return &l.Set }),
-	wire.BE64(2, "NFTA_LAST_MSECS", func(l *Last) *uint64 { return &l.Msecs }),
-	wire.Unknown(func(l *Last) *[]wire.Attr { return &l.Unknown }, words.Group("last")),
-}
+var lastTable = wire.Table[*Last]{Rows: func(l *Last) wire.Rows {
+	return wire.Of(l,
+		wire.BE32(1, "NFTA_LAST_SET", &l.Set),
+		wire.BE64(2, "NFTA_LAST_MSECS", &l.Msecs),
+		wire.Unknown(&l.Unknown, words.Group("last")),
+	)
+}}

@@ -52,10 +52,12 @@ func (k CTKey) String() string {
 	return nameOf(int64(k), nil)
 }
 
-var ctTable = wire.Table[*CT]{
-	wire.BE32(unix.NFTA_CT_DREG, "NFTA_CT_DREG", func(c *CT) *Register { return &c.Dest }),
-	wire.ReqBE(unix.NFTA_CT_KEY, "NFTA_CT_KEY", func(c *CT) *CTKey { return &c.Key }),
-	wire.Opt(unix.NFTA_CT_DIRECTION, "NFTA_CT_DIRECTION", func(c *CT) **uint8 { return &c.Direction }),
-	wire.BE32(unix.NFTA_CT_SREG, "NFTA_CT_SREG", func(c *CT) *Register { return &c.Source }),
-	wire.Unknown(func(c *CT) *[]wire.Attr { return &c.Unknown }, words.Group("ct_expr")),
-}
+var ctTable = wire.Table[*CT]{Rows: func(c *CT) wire.Rows {
+	return wire.Of(c,
+		wire.BE32(unix.NFTA_CT_DREG, "NFTA_CT_DREG", &c.Dest),
+		wire.ReqBE(unix.NFTA_CT_KEY, "NFTA_CT_KEY", &c.Key),
+		wire.Opt(unix.NFTA_CT_DIRECTION, "NFTA_CT_DIRECTION", &c.Direction),
+		wire.BE32(unix.NFTA_CT_SREG, "NFTA_CT_SREG", &c.Source),
+		wire.Unknown(&c.Unknown, words.Group("ct_expr")),
+	)
+}}

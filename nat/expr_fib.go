@@ -48,9 +48,11 @@ func (f FIBFlags) String() string {
 	return flagNames(uint32(f), "saddr", "daddr", "mark", "iif", "oif", "present")
 }
 
-var fibTable = wire.Table[*FIB]{
-	wire.ReqBE(unix.NFTA_FIB_DREG, "NFTA_FIB_DREG", func(f *FIB) *Register { return &f.Dest }),
-	wire.ReqBE(unix.NFTA_FIB_RESULT, "NFTA_FIB_RESULT", func(f *FIB) *FIBResult { return &f.Result }),
-	wire.ReqBE(unix.NFTA_FIB_FLAGS, "NFTA_FIB_FLAGS", func(f *FIB) *FIBFlags { return &f.Flags }),
-	wire.Unknown(func(f *FIB) *[]wire.Attr { return &f.Unknown }, words.Group("fib")),
-}
+var fibTable = wire.Table[*FIB]{Rows: func(f *FIB) wire.Rows {
+	return wire.Of(f,
+		wire.ReqBE(unix.NFTA_FIB_DREG, "NFTA_FIB_DREG", &f.Dest),
+		wire.ReqBE(unix.NFTA_FIB_RESULT, "NFTA_FIB_RESULT", &f.Result),
+		wire.ReqBE(unix.NFTA_FIB_FLAGS, "NFTA_FIB_FLAGS", &f.Flags),
+		wire.Unknown(&f.Unknown, words.Group("fib")),
+	)
+}}

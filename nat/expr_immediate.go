@@ -16,11 +16,13 @@ type Immediate struct {
 	Unknown []wire.Attr
 }
 
-var immediateTable = wire.Table[*Immediate]{
-	wire.ReqBE(unix.NFTA_IMMEDIATE_DREG, "NFTA_IMMEDIATE_DREG", func(i *Immediate) *Register { return &i.Dest }),
-	wire.Nest(unix.NFTA_IMMEDIATE_DATA, "NFTA_IMMEDIATE_DATA", func(i *Immediate) **Data { return &i.Data }, &dataTable),
-	wire.Unknown(func(i *Immediate) *[]wire.Attr { return &i.Unknown }, words.Group("immediate")),
-}
+var immediateTable = wire.Table[*Immediate]{Rows: func(i *Immediate) wire.Rows {
+	return wire.Of(i,
+		wire.ReqBE(unix.NFTA_IMMEDIATE_DREG, "NFTA_IMMEDIATE_DREG", &i.Dest),
+		wire.Nest(unix.NFTA_IMMEDIATE_DATA, "NFTA_IMMEDIATE_DATA", &i.Data, &dataTable),
+		wire.Unknown(&i.Unknown, words.Group("immediate")),
+	)
+}}
 
 // verdict ends a rule with a verdict.
 func verdict(code VerdictCode) *Immediate {

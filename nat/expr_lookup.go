@@ -26,11 +26,13 @@ const NFT_LOOKUP_F_INV LookupFlags = 1
 
 func (f LookupFlags) String() string { return flagNames(uint32(f), "inverted") }
 
-var lookupTable = wire.Table[*Lookup]{
-	wire.String(unix.NFTA_LOOKUP_SET, "NFTA_LOOKUP_SET", func(l *Lookup) *string { return &l.Set }),
-	wire.ReqBE(unix.NFTA_LOOKUP_SREG, "NFTA_LOOKUP_SREG", func(l *Lookup) *Register { return &l.Source }),
-	wire.OptBE(unix.NFTA_LOOKUP_DREG, "NFTA_LOOKUP_DREG", func(l *Lookup) **Register { return &l.Dest }),
-	wire.BE32(unix.NFTA_LOOKUP_SET_ID, "NFTA_LOOKUP_SET_ID", func(l *Lookup) *uint32 { return &l.SetID }),
-	wire.BE32(unix.NFTA_LOOKUP_FLAGS, "NFTA_LOOKUP_FLAGS", func(l *Lookup) *LookupFlags { return &l.Flags }),
-	wire.Unknown(func(l *Lookup) *[]wire.Attr { return &l.Unknown }, words.Group("lookup")),
-}
+var lookupTable = wire.Table[*Lookup]{Rows: func(l *Lookup) wire.Rows {
+	return wire.Of(l,
+		wire.String(unix.NFTA_LOOKUP_SET, "NFTA_LOOKUP_SET", &l.Set),
+		wire.ReqBE(unix.NFTA_LOOKUP_SREG, "NFTA_LOOKUP_SREG", &l.Source),
+		wire.OptBE(unix.NFTA_LOOKUP_DREG, "NFTA_LOOKUP_DREG", &l.Dest),
+		wire.BE32(unix.NFTA_LOOKUP_SET_ID, "NFTA_LOOKUP_SET_ID", &l.SetID),
+		wire.BE32(unix.NFTA_LOOKUP_FLAGS, "NFTA_LOOKUP_FLAGS", &l.Flags),
+		wire.Unknown(&l.Unknown, words.Group("lookup")),
+	)
+}}

@@ -48,9 +48,11 @@ func (k MetaKey) String() string {
 	return nameOf(int64(k), nil)
 }
 
-var metaTable = wire.Table[*Meta]{
-	wire.BE32(unix.NFTA_META_DREG, "NFTA_META_DREG", func(m *Meta) *Register { return &m.Dest }),
-	wire.ReqBE(unix.NFTA_META_KEY, "NFTA_META_KEY", func(m *Meta) *MetaKey { return &m.Key }),
-	wire.BE32(unix.NFTA_META_SREG, "NFTA_META_SREG", func(m *Meta) *Register { return &m.Source }),
-	wire.Unknown(func(m *Meta) *[]wire.Attr { return &m.Unknown }, words.Group("meta")),
-}
+var metaTable = wire.Table[*Meta]{Rows: func(m *Meta) wire.Rows {
+	return wire.Of(m,
+		wire.BE32(unix.NFTA_META_DREG, "NFTA_META_DREG", &m.Dest),
+		wire.ReqBE(unix.NFTA_META_KEY, "NFTA_META_KEY", &m.Key),
+		wire.BE32(unix.NFTA_META_SREG, "NFTA_META_SREG", &m.Source),
+		wire.Unknown(&m.Unknown, words.Group("meta")),
+	)
+}}

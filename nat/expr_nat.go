@@ -45,26 +45,28 @@ func (f NATFlags) String() string {
 	return flagNames(uint32(f), "map ips", "proto specified", "random", "persistent", "fully-random", "proto offset", "netmap")
 }
 
-var natTable = wire.Table[*NAT]{
-	wire.ReqBE(unix.NFTA_NAT_TYPE, "NFTA_NAT_TYPE", func(n *NAT) *NATType { return &n.Type }),
-	familyRow(unix.NFTA_NAT_FAMILY, "NFTA_NAT_FAMILY", func(n *NAT) *Family { return &n.Family }),
-	wire.BE32(unix.NFTA_NAT_REG_ADDR_MIN, "NFTA_NAT_REG_ADDR_MIN", func(n *NAT) *Register { return &n.AddrMin }),
-	wire.BE32(unix.NFTA_NAT_REG_ADDR_MAX, "NFTA_NAT_REG_ADDR_MAX", func(n *NAT) *Register { return &n.AddrMax }),
-	wire.BE32(unix.NFTA_NAT_REG_PROTO_MIN, "NFTA_NAT_REG_PROTO_MIN", func(n *NAT) *Register { return &n.ProtoMin }),
-	wire.BE32(unix.NFTA_NAT_REG_PROTO_MAX, "NFTA_NAT_REG_PROTO_MAX", func(n *NAT) *Register { return &n.ProtoMax }),
-	wire.BE32(unix.NFTA_NAT_FLAGS, "NFTA_NAT_FLAGS", func(n *NAT) *NATFlags { return &n.Flags }),
-	wire.Unknown(func(n *NAT) *[]wire.Attr { return &n.Unknown }, words.Group("nat")),
-}
+var natTable = wire.Table[*NAT]{Rows: func(n *NAT) wire.Rows {
+	return wire.Of(n,
+		wire.ReqBE(unix.NFTA_NAT_TYPE, "NFTA_NAT_TYPE", &n.Type),
+		familyRow(unix.NFTA_NAT_FAMILY, "NFTA_NAT_FAMILY", &n.Family),
+		wire.BE32(unix.NFTA_NAT_REG_ADDR_MIN, "NFTA_NAT_REG_ADDR_MIN", &n.AddrMin),
+		wire.BE32(unix.NFTA_NAT_REG_ADDR_MAX, "NFTA_NAT_REG_ADDR_MAX", &n.AddrMax),
+		wire.BE32(unix.NFTA_NAT_REG_PROTO_MIN, "NFTA_NAT_REG_PROTO_MIN", &n.ProtoMin),
+		wire.BE32(unix.NFTA_NAT_REG_PROTO_MAX, "NFTA_NAT_REG_PROTO_MAX", &n.ProtoMax),
+		wire.BE32(unix.NFTA_NAT_FLAGS, "NFTA_NAT_FLAGS", &n.Flags),
+		wire.Unknown(&n.Unknown, words.Group("nat")),
+	)
+}}
 
 // familyRow is a family in 4 bytes, network byte order.
-func familyRow[P any](typ uint16, name string, f func(P) *Family) wire.Row[P] {
-	return wire.Custom(typ, name, false,
-		func(v P) []byte { return []byte{0, 0, 0, byte(*f(v))} },
-		func(v P, a wire.Attr) error {
+func familyRow(typ uint16, name string, f *Family) wire.Row {
+	return wire.Custom(typ, name, false, f,
+		func(f *Family) []byte { return []byte{0, 0, 0, byte(*f)} },
+		func(f *Family, a wire.Attr) error {
 			if len(a.Data) < 4 {
 				return wire.ErrTruncated
 			}
-			*f(v) = Family(a.Data[3])
+			*f = Family(a.Data[3])
 			return nil
 		},
 		func(a wire.Attr) string {
@@ -97,12 +99,14 @@ type Masq struct {
 	Unknown  []wire.Attr
 }
 
-var masqTable = wire.Table[*Masq]{
-	wire.BE32(unix.NFTA_MASQ_FLAGS, "NFTA_MASQ_FLAGS", func(m *Masq) *NATFlags { return &m.Flags }),
-	wire.BE32(unix.NFTA_MASQ_REG_PROTO_MIN, "NFTA_MASQ_REG_PROTO_MIN", func(m *Masq) *Register { return &m.ProtoMin }),
-	wire.BE32(unix.NFTA_MASQ_REG_PROTO_MAX, "NFTA_MASQ_REG_PROTO_MAX", func(m *Masq) *Register { return &m.ProtoMax }),
-	wire.Unknown(func(m *Masq) *[]wire.Attr { return &m.Unknown }, words.Group("masq")),
-}
+var masqTable = wire.Table[*Masq]{Rows: func(m *Masq) wire.Rows {
+	return wire.Of(m,
+		wire.BE32(unix.NFTA_MASQ_FLAGS, "NFTA_MASQ_FLAGS", &m.Flags),
+		wire.BE32(unix.NFTA_MASQ_REG_PROTO_MIN, "NFTA_MASQ_REG_PROTO_MIN", &m.ProtoMin),
+		wire.BE32(unix.NFTA_MASQ_REG_PROTO_MAX, "NFTA_MASQ_REG_PROTO_MAX", &m.ProtoMax),
+		wire.Unknown(&m.Unknown, words.Group("masq")),
+	)
+}}
 
 // A Redir sends the connection to this host.
 type Redir struct {
@@ -112,9 +116,11 @@ type Redir struct {
 	Unknown  []wire.Attr
 }
 
-var redirTable = wire.Table[*Redir]{
-	wire.BE32(unix.NFTA_REDIR_REG_PROTO_MIN, "NFTA_REDIR_REG_PROTO_MIN", func(r *Redir) *Register { return &r.ProtoMin }),
-	wire.BE32(unix.NFTA_REDIR_REG_PROTO_MAX, "NFTA_REDIR_REG_PROTO_MAX", func(r *Redir) *Register { return &r.ProtoMax }),
-	wire.BE32(unix.NFTA_REDIR_FLAGS, "NFTA_REDIR_FLAGS", func(r *Redir) *NATFlags { return &r.Flags }),
-	wire.Unknown(func(r *Redir) *[]wire.Attr { return &r.Unknown }, words.Group("redir")),
-}
+var redirTable = wire.Table[*Redir]{Rows: func(r *Redir) wire.Rows {
+	return wire.Of(r,
+		wire.BE32(unix.NFTA_REDIR_REG_PROTO_MIN, "NFTA_REDIR_REG_PROTO_MIN", &r.ProtoMin),
+		wire.BE32(unix.NFTA_REDIR_REG_PROTO_MAX, "NFTA_REDIR_REG_PROTO_MAX", &r.ProtoMax),
+		wire.BE32(unix.NFTA_REDIR_FLAGS, "NFTA_REDIR_FLAGS", &r.Flags),
+		wire.Unknown(&r.Unknown, words.Group("redir")),
+	)
+}}

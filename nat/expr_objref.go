@@ -37,10 +37,12 @@ func (t ObjectType) String() string {
 	})
 }
 
-var objRefTable = wire.Table[*ObjRef]{
-	wire.BE32(unix.NFTA_OBJREF_IMM_TYPE, "NFTA_OBJREF_IMM_TYPE", func(o *ObjRef) *ObjectType { return &o.Type }),
-	wire.String(unix.NFTA_OBJREF_IMM_NAME, "NFTA_OBJREF_IMM_NAME", func(o *ObjRef) *string { return &o.Name }),
-	wire.BE32(unix.NFTA_OBJREF_SET_SREG, "NFTA_OBJREF_SET_SREG", func(o *ObjRef) *Register { return &o.Source }),
-	wire.String(unix.NFTA_OBJREF_SET_NAME, "NFTA_OBJREF_SET_NAME", func(o *ObjRef) *string { return &o.Set }),
-	wire.Unknown(func(o *ObjRef) *[]wire.Attr { return &o.Unknown }, words.Group("objref")),
-}
+var objRefTable = wire.Table[*ObjRef]{Rows: func(o *ObjRef) wire.Rows {
+	return wire.Of(o,
+		wire.BE32(unix.NFTA_OBJREF_IMM_TYPE, "NFTA_OBJREF_IMM_TYPE", &o.Type),
+		wire.String(unix.NFTA_OBJREF_IMM_NAME, "NFTA_OBJREF_IMM_NAME", &o.Name),
+		wire.BE32(unix.NFTA_OBJREF_SET_SREG, "NFTA_OBJREF_SET_SREG", &o.Source),
+		wire.String(unix.NFTA_OBJREF_SET_NAME, "NFTA_OBJREF_SET_NAME", &o.Set),
+		wire.Unknown(&o.Unknown, words.Group("objref")),
+	)
+}}

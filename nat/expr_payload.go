@@ -40,14 +40,16 @@ func (b PayloadBase) String() string {
 	})
 }
 
-var payloadTable = wire.Table[*Payload]{
-	wire.BE32(unix.NFTA_PAYLOAD_DREG, "NFTA_PAYLOAD_DREG", func(p *Payload) *Register { return &p.Dest }),
-	wire.ReqBE(unix.NFTA_PAYLOAD_BASE, "NFTA_PAYLOAD_BASE", func(p *Payload) *PayloadBase { return &p.Base }),
-	wire.ReqBE(unix.NFTA_PAYLOAD_OFFSET, "NFTA_PAYLOAD_OFFSET", func(p *Payload) *uint32 { return &p.Offset }),
-	wire.ReqBE(unix.NFTA_PAYLOAD_LEN, "NFTA_PAYLOAD_LEN", func(p *Payload) *uint32 { return &p.Len }),
-	wire.BE32(unix.NFTA_PAYLOAD_SREG, "NFTA_PAYLOAD_SREG", func(p *Payload) *Register { return &p.Source }),
-	wire.BE32(unix.NFTA_PAYLOAD_CSUM_TYPE, "NFTA_PAYLOAD_CSUM_TYPE", func(p *Payload) *uint32 { return &p.CsumType }),
-	wire.BE32(unix.NFTA_PAYLOAD_CSUM_OFFSET, "NFTA_PAYLOAD_CSUM_OFFSET", func(p *Payload) *uint32 { return &p.CsumOffset }),
-	wire.BE32(unix.NFTA_PAYLOAD_CSUM_FLAGS, "NFTA_PAYLOAD_CSUM_FLAGS", func(p *Payload) *uint32 { return &p.CsumFlags }),
-	wire.Unknown(func(p *Payload) *[]wire.Attr { return &p.Unknown }, words.Group("payload")),
-}
+var payloadTable = wire.Table[*Payload]{Rows: func(p *Payload) wire.Rows {
+	return wire.Of(p,
+		wire.BE32(unix.NFTA_PAYLOAD_DREG, "NFTA_PAYLOAD_DREG", &p.Dest),
+		wire.ReqBE(unix.NFTA_PAYLOAD_BASE, "NFTA_PAYLOAD_BASE", &p.Base),
+		wire.ReqBE(unix.NFTA_PAYLOAD_OFFSET, "NFTA_PAYLOAD_OFFSET", &p.Offset),
+		wire.ReqBE(unix.NFTA_PAYLOAD_LEN, "NFTA_PAYLOAD_LEN", &p.Len),
+		wire.BE32(unix.NFTA_PAYLOAD_SREG, "NFTA_PAYLOAD_SREG", &p.Source),
+		wire.BE32(unix.NFTA_PAYLOAD_CSUM_TYPE, "NFTA_PAYLOAD_CSUM_TYPE", &p.CsumType),
+		wire.BE32(unix.NFTA_PAYLOAD_CSUM_OFFSET, "NFTA_PAYLOAD_CSUM_OFFSET", &p.CsumOffset),
+		wire.BE32(unix.NFTA_PAYLOAD_CSUM_FLAGS, "NFTA_PAYLOAD_CSUM_FLAGS", &p.CsumFlags),
+		wire.Unknown(&p.Unknown, words.Group("payload")),
+	)
+}}

@@ -30,11 +30,13 @@ func (t RejectType) String() string {
 	return nameOf(int64(t), []string{NFT_REJECT_ICMP_UNREACH: "icmp", NFT_REJECT_TCP_RST: "tcp reset", NFT_REJECT_ICMPX_UNREACH: "icmpx"})
 }
 
-var rejectTable = wire.Table[*Reject]{
-	wire.ReqBE(unix.NFTA_REJECT_TYPE, "NFTA_REJECT_TYPE", func(r *Reject) *RejectType { return &r.Type }),
-	wire.ReqBE(unix.NFTA_REJECT_ICMP_CODE, "NFTA_REJECT_ICMP_CODE", func(r *Reject) *uint8 { return &r.Code }),
-	wire.Unknown(func(r *Reject) *[]wire.Attr { return &r.Unknown }, words.Group("reject")),
-}
+var rejectTable = wire.Table[*Reject]{Rows: func(r *Reject) wire.Rows {
+	return wire.Of(r,
+		wire.ReqBE(unix.NFTA_REJECT_TYPE, "NFTA_REJECT_TYPE", &r.Type),
+		wire.ReqBE(unix.NFTA_REJECT_ICMP_CODE, "NFTA_REJECT_ICMP_CODE", &r.Code),
+		wire.Unknown(&r.Unknown, words.Group("reject")),
+	)
+}}
 
 // A Log writes the packet to the kernel's log, or to a group of NFNL_SUBSYS_ULOG.
 type Log struct {
@@ -56,10 +58,12 @@ func (l LogLevel) String() string {
 	return nameOf(int64(l), nil)
 }
 
-var logTable = wire.Table[*Log]{
-	wire.OptBE(unix.NFTA_LOG_GROUP, "NFTA_LOG_GROUP", func(l *Log) **uint16 { return &l.Group }),
-	wire.String(unix.NFTA_LOG_PREFIX, "NFTA_LOG_PREFIX", func(l *Log) *string { return &l.Prefix }),
-	wire.OptBE(unix.NFTA_LOG_LEVEL, "NFTA_LOG_LEVEL", func(l *Log) **LogLevel { return &l.Level }),
-	wire.BE32(unix.NFTA_LOG_FLAGS, "NFTA_LOG_FLAGS", func(l *Log) *uint32 { return &l.Flags }),
-	wire.Unknown(func(l *Log) *[]wire.Attr { return &l.Unknown }, words.Group("log")),
-}
+var logTable = wire.Table[*Log]{Rows: func(l *Log) wire.Rows {
+	return wire.Of(l,
+		wire.OptBE(unix.NFTA_LOG_GROUP, "NFTA_LOG_GROUP", &l.Group),
+		wire.String(unix.NFTA_LOG_PREFIX, "NFTA_LOG_PREFIX", &l.Prefix),
+		wire.OptBE(unix.NFTA_LOG_LEVEL, "NFTA_LOG_LEVEL", &l.Level),
+		wire.BE32(unix.NFTA_LOG_FLAGS, "NFTA_LOG_FLAGS", &l.Flags),
+		wire.Unknown(&l.Unknown, words.Group("log")),
+	)
+}}

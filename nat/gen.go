@@ -18,15 +18,15 @@ type Generation struct {
 	Unknown []wire.Attr
 }
 
-var genTable = wire.Join(
-	headerRows(func(g *Generation) *Header { return &g.Header }),
-	wire.Table[*Generation]{
-		wire.BE32(unix.NFTA_GEN_ID, "NFTA_GEN_ID", func(g *Generation) *uint32 { return &g.ID }),
-		wire.BE32(unix.NFTA_GEN_PROC_PID, "NFTA_GEN_PROC_PID", func(g *Generation) *uint32 { return &g.PID }),
-		wire.String(unix.NFTA_GEN_PROC_NAME, "NFTA_GEN_PROC_NAME", func(g *Generation) *string { return &g.Process }),
-		wire.Unknown(func(g *Generation) *[]wire.Attr { return &g.Unknown }, words.Group("gen")),
-	},
-)
+var genTable = wire.Table[*Generation]{Rows: func(g *Generation) wire.Rows {
+	return wire.Of(g,
+		headerRows(&g.Header),
+		wire.BE32(unix.NFTA_GEN_ID, "NFTA_GEN_ID", &g.ID),
+		wire.BE32(unix.NFTA_GEN_PROC_PID, "NFTA_GEN_PROC_PID", &g.PID),
+		wire.String(unix.NFTA_GEN_PROC_NAME, "NFTA_GEN_PROC_NAME", &g.Process),
+		wire.Unknown(&g.Unknown, words.Group("gen")),
+	)
+}}
 
 var (
 	newGen = wire.Message[Generation]{Type: subsystem | unix.NFT_MSG_NEWGEN, Name: "NFT_MSG_NEWGEN", Body: &genTable}

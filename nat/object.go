@@ -46,32 +46,32 @@ const (
 	nftaFlowtableFlags  = 7
 )
 
-var objectTable = wire.Join(
-	headerRows(func(o *Object) *Header { return &o.Header }),
-	wire.Table[*Object]{
-		wire.String(unix.NFTA_OBJ_TABLE, "NFTA_OBJ_TABLE", func(o *Object) *string { return &o.Table }),
-		wire.String(unix.NFTA_OBJ_NAME, "NFTA_OBJ_NAME", func(o *Object) *string { return &o.Name }),
-		wire.BE32(unix.NFTA_OBJ_TYPE, "NFTA_OBJ_TYPE", func(o *Object) *uint32 { return &o.Type }),
-		wire.Bytes(unix.NFTA_OBJ_DATA, "NFTA_OBJ_DATA", func(o *Object) *[]byte { return &o.Data }),
-		wire.BE32(unix.NFTA_OBJ_USE, "NFTA_OBJ_USE", func(o *Object) *uint32 { return &o.Use }),
-		wire.BE64(nftaObjHandle, "NFTA_OBJ_HANDLE", func(o *Object) *uint64 { return &o.Handle }),
-		wire.Bytes(nftaObjUserData, "NFTA_OBJ_USERDATA", func(o *Object) *UserData { return &o.UserData }),
-		wire.Unknown(func(o *Object) *[]wire.Attr { return &o.Unknown }, words.Group("obj")),
-	},
-)
+var objectTable = wire.Table[*Object]{Rows: func(o *Object) wire.Rows {
+	return wire.Of(o,
+		headerRows(&o.Header),
+		wire.String(unix.NFTA_OBJ_TABLE, "NFTA_OBJ_TABLE", &o.Table),
+		wire.String(unix.NFTA_OBJ_NAME, "NFTA_OBJ_NAME", &o.Name),
+		wire.BE32(unix.NFTA_OBJ_TYPE, "NFTA_OBJ_TYPE", &o.Type),
+		wire.Bytes(unix.NFTA_OBJ_DATA, "NFTA_OBJ_DATA", &o.Data),
+		wire.BE32(unix.NFTA_OBJ_USE, "NFTA_OBJ_USE", &o.Use),
+		wire.BE64(nftaObjHandle, "NFTA_OBJ_HANDLE", &o.Handle),
+		wire.Bytes(nftaObjUserData, "NFTA_OBJ_USERDATA", &o.UserData),
+		wire.Unknown(&o.Unknown, words.Group("obj")),
+	)
+}}
 
-var flowtableTable = wire.Join(
-	headerRows(func(f *Flowtable) *Header { return &f.Header }),
-	wire.Table[*Flowtable]{
-		wire.String(nftaFlowtableTable, "NFTA_FLOWTABLE_TABLE", func(f *Flowtable) *string { return &f.Table }),
-		wire.String(nftaFlowtableName, "NFTA_FLOWTABLE_NAME", func(f *Flowtable) *string { return &f.Name }),
-		wire.Bytes(nftaFlowtableHook, "NFTA_FLOWTABLE_HOOK", func(f *Flowtable) *[]byte { return &f.Hook }),
-		wire.BE32(nftaFlowtableUse, "NFTA_FLOWTABLE_USE", func(f *Flowtable) *uint32 { return &f.Use }),
-		wire.BE64(nftaFlowtableHandle, "NFTA_FLOWTABLE_HANDLE", func(f *Flowtable) *uint64 { return &f.Handle }),
-		wire.BE32(nftaFlowtableFlags, "NFTA_FLOWTABLE_FLAGS", func(f *Flowtable) *uint32 { return &f.Flags }),
-		wire.Unknown(func(f *Flowtable) *[]wire.Attr { return &f.Unknown }, words.Group("flowtable")),
-	},
-)
+var flowtableTable = wire.Table[*Flowtable]{Rows: func(f *Flowtable) wire.Rows {
+	return wire.Of(f,
+		headerRows(&f.Header),
+		wire.String(nftaFlowtableTable, "NFTA_FLOWTABLE_TABLE", &f.Table),
+		wire.String(nftaFlowtableName, "NFTA_FLOWTABLE_NAME", &f.Name),
+		wire.Bytes(nftaFlowtableHook, "NFTA_FLOWTABLE_HOOK", &f.Hook),
+		wire.BE32(nftaFlowtableUse, "NFTA_FLOWTABLE_USE", &f.Use),
+		wire.BE64(nftaFlowtableHandle, "NFTA_FLOWTABLE_HANDLE", &f.Handle),
+		wire.BE32(nftaFlowtableFlags, "NFTA_FLOWTABLE_FLAGS", &f.Flags),
+		wire.Unknown(&f.Unknown, words.Group("flowtable")),
+	)
+}}
 
 var (
 	newObject    = wire.Message[Object]{Type: subsystem | unix.NFT_MSG_NEWOBJ, Name: "NFT_MSG_NEWOBJ", Body: &objectTable}

@@ -73,13 +73,13 @@ type Header struct {
 	ResourceID uint16
 }
 
-// headerRows are the rows of the Header that f finds.
-func headerRows[P any](f func(P) *Header) wire.Table[P] {
-	return wire.Table[P]{
-		wire.Field("nfgen_family", func(v P) *Family { return &f(v).Family }),
-		wire.Field("version", func(v P) *uint8 { return &f(v).Version }),
-		wire.FieldBE("res_id", func(v P) *uint16 { return &f(v).ResourceID }),
-	}
+// headerRows are the rows of a Header.
+func headerRows(h *Header) wire.Row {
+	return wire.Several(
+		wire.Field("nfgen_family", &h.Family),
+		wire.Field("version", &h.Version),
+		wire.FieldBE("res_id", &h.ResourceID),
+	)
 }
 
 // inet is the Header of plumb's own messages.

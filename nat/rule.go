@@ -26,21 +26,21 @@ type Rule struct {
 // What x/sys/unix does not have of enum nft_rule_attributes.
 const nftaRulePositionID = 10
 
-var ruleTable = wire.Join(
-	headerRows(func(r *Rule) *Header { return &r.Header }),
-	wire.Table[*Rule]{
-		wire.String(unix.NFTA_RULE_TABLE, "NFTA_RULE_TABLE", func(r *Rule) *string { return &r.Table }),
-		wire.String(unix.NFTA_RULE_CHAIN, "NFTA_RULE_CHAIN", func(r *Rule) *string { return &r.Chain }),
-		wire.BE64(unix.NFTA_RULE_HANDLE, "NFTA_RULE_HANDLE", func(r *Rule) *uint64 { return &r.Handle }),
+var ruleTable = wire.Table[*Rule]{Rows: func(r *Rule) wire.Rows {
+	return wire.Of(r,
+		headerRows(&r.Header),
+		wire.String(unix.NFTA_RULE_TABLE, "NFTA_RULE_TABLE", &r.Table),
+		wire.String(unix.NFTA_RULE_CHAIN, "NFTA_RULE_CHAIN", &r.Chain),
+		wire.BE64(unix.NFTA_RULE_HANDLE, "NFTA_RULE_HANDLE", &r.Handle),
 		wire.List(unix.NFTA_RULE_EXPRESSIONS, "NFTA_RULE_EXPRESSIONS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
-			func(r *Rule) *[]Expr { return &r.Expressions }, &exprTable),
-		wire.BE64(unix.NFTA_RULE_POSITION, "NFTA_RULE_POSITION", func(r *Rule) *uint64 { return &r.Position }),
-		wire.Bytes(unix.NFTA_RULE_USERDATA, "NFTA_RULE_USERDATA", func(r *Rule) *UserData { return &r.UserData }),
-		wire.BE32(unix.NFTA_RULE_ID, "NFTA_RULE_ID", func(r *Rule) *uint32 { return &r.ID }),
-		wire.BE32(nftaRulePositionID, "NFTA_RULE_POSITION_ID", func(r *Rule) *uint32 { return &r.PositionID }),
-		wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Unknown }, words.Group("rule")),
-	},
-)
+			&r.Expressions, &exprTable),
+		wire.BE64(unix.NFTA_RULE_POSITION, "NFTA_RULE_POSITION", &r.Position),
+		wire.Bytes(unix.NFTA_RULE_USERDATA, "NFTA_RULE_USERDATA", &r.UserData),
+		wire.BE32(unix.NFTA_RULE_ID, "NFTA_RULE_ID", &r.ID),
+		wire.BE32(nftaRulePositionID, "NFTA_RULE_POSITION_ID", &r.PositionID),
+		wire.Unknown(&r.Unknown, words.Group("rule")),
+	)
+}}
 
 var (
 	newRule = wire.Message[Rule]{Type: subsystem | unix.NFT_MSG_NEWRULE, Name: "NFT_MSG_NEWRULE", Body: &ruleTable}

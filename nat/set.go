@@ -156,40 +156,44 @@ const (
 	nftaSetCount      = 20
 )
 
-var setFieldTable = wire.Table[*SetField]{
-	wire.BE32(nftaSetFieldLen, "NFTA_SET_FIELD_LEN", func(f *SetField) *uint32 { return &f.Len }),
-	wire.Unknown(func(f *SetField) *[]wire.Attr { return &f.Unknown }, words.Group("set_field")),
-}
+var setFieldTable = wire.Table[*SetField]{Rows: func(f *SetField) wire.Rows {
+	return wire.Of(f,
+		wire.BE32(nftaSetFieldLen, "NFTA_SET_FIELD_LEN", &f.Len),
+		wire.Unknown(&f.Unknown, words.Group("set_field")),
+	)
+}}
 
-var setDescTable = wire.Table[*SetDesc]{
-	wire.BE32(unix.NFTA_SET_DESC_SIZE, "NFTA_SET_DESC_SIZE", func(d *SetDesc) *uint32 { return &d.Size }),
-	wire.List(nftaSetDescConcat, "NFTA_SET_DESC_CONCAT", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
-		func(d *SetDesc) *[]SetField { return &d.Concat }, &setFieldTable),
-	wire.Unknown(func(d *SetDesc) *[]wire.Attr { return &d.Unknown }, words.Group("set_desc")),
-}
+var setDescTable = wire.Table[*SetDesc]{Rows: func(d *SetDesc) wire.Rows {
+	return wire.Of(d,
+		wire.BE32(unix.NFTA_SET_DESC_SIZE, "NFTA_SET_DESC_SIZE", &d.Size),
+		wire.List(nftaSetDescConcat, "NFTA_SET_DESC_CONCAT", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
+			&d.Concat, &setFieldTable),
+		wire.Unknown(&d.Unknown, words.Group("set_desc")),
+	)
+}}
 
-var setTable = wire.Join(
-	headerRows(func(s *Set) *Header { return &s.Header }),
-	wire.Table[*Set]{
-		wire.String(unix.NFTA_SET_TABLE, "NFTA_SET_TABLE", func(s *Set) *string { return &s.Table }),
-		wire.String(unix.NFTA_SET_NAME, "NFTA_SET_NAME", func(s *Set) *string { return &s.Name }),
-		wire.BE32(unix.NFTA_SET_FLAGS, "NFTA_SET_FLAGS", func(s *Set) *SetFlags { return &s.Flags }),
-		wire.BE32(unix.NFTA_SET_KEY_TYPE, "NFTA_SET_KEY_TYPE", func(s *Set) *DataType { return &s.KeyType }),
-		wire.BE32(unix.NFTA_SET_KEY_LEN, "NFTA_SET_KEY_LEN", func(s *Set) *uint32 { return &s.KeyLen }),
-		wire.BE32(unix.NFTA_SET_DATA_TYPE, "NFTA_SET_DATA_TYPE", func(s *Set) *DataType { return &s.DataType }),
-		wire.BE32(unix.NFTA_SET_DATA_LEN, "NFTA_SET_DATA_LEN", func(s *Set) *uint32 { return &s.DataLen }),
-		wire.BE32(unix.NFTA_SET_POLICY, "NFTA_SET_POLICY", func(s *Set) *SetPolicy { return &s.Policy }),
-		wire.Nest(unix.NFTA_SET_DESC, "NFTA_SET_DESC", func(s *Set) **SetDesc { return &s.Desc }, &setDescTable),
-		wire.BE32(unix.NFTA_SET_ID, "NFTA_SET_ID", func(s *Set) *uint32 { return &s.ID }),
-		wire.BE64(unix.NFTA_SET_TIMEOUT, "NFTA_SET_TIMEOUT", func(s *Set) *uint64 { return &s.Timeout }),
-		wire.BE32(unix.NFTA_SET_GC_INTERVAL, "NFTA_SET_GC_INTERVAL", func(s *Set) *uint32 { return &s.GCInterval }),
-		wire.Bytes(unix.NFTA_SET_USERDATA, "NFTA_SET_USERDATA", func(s *Set) *UserData { return &s.UserData }),
-		wire.Nest(nftaSetExpr, "NFTA_SET_EXPR", func(s *Set) **Expr { return &s.Expression }, &exprTable),
-		wire.BE64(nftaSetHandle, "NFTA_SET_HANDLE", func(s *Set) *uint64 { return &s.Handle }),
-		wire.OptBE(nftaSetCount, "NFTA_SET_COUNT", func(s *Set) **uint32 { return &s.Count }),
-		wire.Unknown(func(s *Set) *[]wire.Attr { return &s.Unknown }, words.Group("set")),
-	},
-)
+var setTable = wire.Table[*Set]{Rows: func(s *Set) wire.Rows {
+	return wire.Of(s,
+		headerRows(&s.Header),
+		wire.String(unix.NFTA_SET_TABLE, "NFTA_SET_TABLE", &s.Table),
+		wire.String(unix.NFTA_SET_NAME, "NFTA_SET_NAME", &s.Name),
+		wire.BE32(unix.NFTA_SET_FLAGS, "NFTA_SET_FLAGS", &s.Flags),
+		wire.BE32(unix.NFTA_SET_KEY_TYPE, "NFTA_SET_KEY_TYPE", &s.KeyType),
+		wire.BE32(unix.NFTA_SET_KEY_LEN, "NFTA_SET_KEY_LEN", &s.KeyLen),
+		wire.BE32(unix.NFTA_SET_DATA_TYPE, "NFTA_SET_DATA_TYPE", &s.DataType),
+		wire.BE32(unix.NFTA_SET_DATA_LEN, "NFTA_SET_DATA_LEN", &s.DataLen),
+		wire.BE32(unix.NFTA_SET_POLICY, "NFTA_SET_POLICY", &s.Policy),
+		wire.Nest(unix.NFTA_SET_DESC, "NFTA_SET_DESC", &s.Desc, &setDescTable),
+		wire.BE32(unix.NFTA_SET_ID, "NFTA_SET_ID", &s.ID),
+		wire.BE64(unix.NFTA_SET_TIMEOUT, "NFTA_SET_TIMEOUT", &s.Timeout),
+		wire.BE32(unix.NFTA_SET_GC_INTERVAL, "NFTA_SET_GC_INTERVAL", &s.GCInterval),
+		wire.Bytes(unix.NFTA_SET_USERDATA, "NFTA_SET_USERDATA", &s.UserData),
+		wire.Nest(nftaSetExpr, "NFTA_SET_EXPR", &s.Expression, &exprTable),
+		wire.BE64(nftaSetHandle, "NFTA_SET_HANDLE", &s.Handle),
+		wire.OptBE(nftaSetCount, "NFTA_SET_COUNT", &s.Count),
+		wire.Unknown(&s.Unknown, words.Group("set")),
+	)
+}}
 
 var (
 	newSet = wire.Message[Set]{Type: subsystem | unix.NFT_MSG_NEWSET, Name: "NFT_MSG_NEWSET", Body: &setTable}

@@ -40,18 +40,18 @@ const (
 	nftaTableOwner    = 7
 )
 
-var tableTable = wire.Join(
-	headerRows(func(t *Table) *Header { return &t.Header }),
-	wire.Table[*Table]{
-		wire.String(unix.NFTA_TABLE_NAME, "NFTA_TABLE_NAME", func(t *Table) *string { return &t.Name }),
-		wire.BE32(unix.NFTA_TABLE_FLAGS, "NFTA_TABLE_FLAGS", func(t *Table) *TableFlags { return &t.Flags }),
-		wire.BE32(unix.NFTA_TABLE_USE, "NFTA_TABLE_USE", func(t *Table) *uint32 { return &t.Use }),
-		wire.BE64(nftaTableHandle, "NFTA_TABLE_HANDLE", func(t *Table) *uint64 { return &t.Handle }),
-		wire.Bytes(nftaTableUserData, "NFTA_TABLE_USERDATA", func(t *Table) *UserData { return &t.UserData }),
-		wire.BE32(nftaTableOwner, "NFTA_TABLE_OWNER", func(t *Table) *uint32 { return &t.Owner }),
-		wire.Unknown(func(t *Table) *[]wire.Attr { return &t.Unknown }, words.Group("table")),
-	},
-)
+var tableTable = wire.Table[*Table]{Rows: func(t *Table) wire.Rows {
+	return wire.Of(t,
+		headerRows(&t.Header),
+		wire.String(unix.NFTA_TABLE_NAME, "NFTA_TABLE_NAME", &t.Name),
+		wire.BE32(unix.NFTA_TABLE_FLAGS, "NFTA_TABLE_FLAGS", &t.Flags),
+		wire.BE32(unix.NFTA_TABLE_USE, "NFTA_TABLE_USE", &t.Use),
+		wire.BE64(nftaTableHandle, "NFTA_TABLE_HANDLE", &t.Handle),
+		wire.Bytes(nftaTableUserData, "NFTA_TABLE_USERDATA", &t.UserData),
+		wire.BE32(nftaTableOwner, "NFTA_TABLE_OWNER", &t.Owner),
+		wire.Unknown(&t.Unknown, words.Group("table")),
+	)
+}}
 
 var (
 	newTable = wire.Message[Table]{Type: subsystem | unix.NFT_MSG_NEWTABLE, Name: "NFT_MSG_NEWTABLE", Body: &tableTable}

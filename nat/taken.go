@@ -36,23 +36,27 @@ type leaseKeys struct {
 	Elements   []leaseKey
 }
 
-var keyAddrTable = wire.Table[*keyAddr]{
-	wire.IP(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", func(k *keyAddr) *netip.Addr { return &k.Addr }),
-}
+var keyAddrTable = wire.Table[*keyAddr]{Rows: func(k *keyAddr) wire.Rows {
+	return wire.Of(k,
+		wire.IP(unix.NFTA_DATA_VALUE, "NFTA_DATA_VALUE", &k.Addr),
+	)
+}}
 
-var leaseKeyTable = wire.Table[*leaseKey]{
-	wire.Nest(unix.NFTA_SET_ELEM_KEY, "NFTA_SET_ELEM_KEY", func(k *leaseKey) **keyAddr { return &k.Key }, &keyAddrTable),
-}
+var leaseKeyTable = wire.Table[*leaseKey]{Rows: func(k *leaseKey) wire.Rows {
+	return wire.Of(k,
+		wire.Nest(unix.NFTA_SET_ELEM_KEY, "NFTA_SET_ELEM_KEY", &k.Key, &keyAddrTable),
+	)
+}}
 
-var leaseKeysTable = wire.Join(
-	headerRows(func(l *leaseKeys) *Header { return &l.Header }),
-	wire.Table[*leaseKeys]{
-		wire.String(unix.NFTA_SET_ELEM_LIST_TABLE, "NFTA_SET_ELEM_LIST_TABLE", func(l *leaseKeys) *string { return &l.Table }),
-		wire.String(unix.NFTA_SET_ELEM_LIST_SET, "NFTA_SET_ELEM_LIST_SET", func(l *leaseKeys) *string { return &l.Set }),
+var leaseKeysTable = wire.Table[*leaseKeys]{Rows: func(l *leaseKeys) wire.Rows {
+	return wire.Of(l,
+		headerRows(&l.Header),
+		wire.String(unix.NFTA_SET_ELEM_LIST_TABLE, "NFTA_SET_ELEM_LIST_TABLE", &l.Table),
+		wire.String(unix.NFTA_SET_ELEM_LIST_SET, "NFTA_SET_ELEM_LIST_SET", &l.Set),
 		wire.List(unix.NFTA_SET_ELEM_LIST_ELEMENTS, "NFTA_SET_ELEM_LIST_ELEMENTS", unix.NFTA_LIST_ELEM, "NFTA_LIST_ELEM",
-			func(l *leaseKeys) *[]leaseKey { return &l.Elements }, &leaseKeyTable),
-	},
-)
+			&l.Elements, &leaseKeyTable),
+	)
+}}
 
 var (
 	newLeaseKeys = wire.Message[leaseKeys]{Type: newSetElem.Type, Name: newSetElem.Name, Body: &leaseKeysTable}

@@ -44,23 +44,25 @@ type Addr struct {
 	Rest      []wire.Attr
 }
 
-var addrTable = wire.Table[*Addr]{
-	wire.Field("ifa_family", func(a *Addr) *Family { return &a.Family }),
-	wire.Field("ifa_prefixlen", func(a *Addr) *uint8 { return &a.PrefixLen }),
-	wire.Field("ifa_flags", func(a *Addr) *AddrFlags8 { return &a.FlagsLow }),
-	wire.Field("ifa_scope", func(a *Addr) *Scope { return &a.Scope }),
-	wire.Field("ifa_index", func(a *Addr) *uint32 { return &a.Index }),
+var addrTable = wire.Table[*Addr]{Rows: func(a *Addr) wire.Rows {
+	return wire.Of(a,
+		wire.Field("ifa_family", &a.Family),
+		wire.Field("ifa_prefixlen", &a.PrefixLen),
+		wire.Field("ifa_flags", &a.FlagsLow),
+		wire.Field("ifa_scope", &a.Scope),
+		wire.Field("ifa_index", &a.Index),
 
-	wire.IP(unix.IFA_LOCAL, "IFA_LOCAL", func(a *Addr) *netip.Addr { return &a.Local }),
-	wire.IP(unix.IFA_ADDRESS, "IFA_ADDRESS", func(a *Addr) *netip.Addr { return &a.Address }),
-	wire.IP(unix.IFA_BROADCAST, "IFA_BROADCAST", func(a *Addr) *netip.Addr { return &a.Broadcast }),
-	wire.String(unix.IFA_LABEL, "IFA_LABEL", func(a *Addr) *string { return &a.Label }),
-	wire.U32(unix.IFA_FLAGS, "IFA_FLAGS", func(a *Addr) *AddrFlags { return &a.Flags }),
-	wire.U32(unix.IFA_RT_PRIORITY, "IFA_RT_PRIORITY", func(a *Addr) *uint32 { return &a.Priority }),
-	wire.U8(ifaProto, "IFA_PROTO", func(a *Addr) *AddrProtocol { return &a.Protocol }),
-	wire.Struct(unix.IFA_CACHEINFO, "IFA_CACHEINFO", func(a *Addr) **AddrCacheInfo { return &a.CacheInfo }, &addrCacheInfoTable),
-	wire.Unknown(func(a *Addr) *[]wire.Attr { return &a.Rest }, words.Group("addr")),
-}
+		wire.IP(unix.IFA_LOCAL, "IFA_LOCAL", &a.Local),
+		wire.IP(unix.IFA_ADDRESS, "IFA_ADDRESS", &a.Address),
+		wire.IP(unix.IFA_BROADCAST, "IFA_BROADCAST", &a.Broadcast),
+		wire.String(unix.IFA_LABEL, "IFA_LABEL", &a.Label),
+		wire.U32(unix.IFA_FLAGS, "IFA_FLAGS", &a.Flags),
+		wire.U32(unix.IFA_RT_PRIORITY, "IFA_RT_PRIORITY", &a.Priority),
+		wire.U8(ifaProto, "IFA_PROTO", &a.Protocol),
+		wire.Struct(unix.IFA_CACHEINFO, "IFA_CACHEINFO", &a.CacheInfo, &addrCacheInfoTable),
+		wire.Unknown(&a.Rest, words.Group("addr")),
+	)
+}}
 
 const ifaProto = 11 // IFA_PROTO, linux/if_addr.h
 
@@ -72,12 +74,14 @@ type AddrCacheInfo struct {
 	Updated   uint32 // hundredths of a second since boot
 }
 
-var addrCacheInfoTable = wire.Table[*AddrCacheInfo]{
-	wire.Field("ifa_prefered", func(c *AddrCacheInfo) *uint32 { return &c.Preferred }),
-	wire.Field("ifa_valid", func(c *AddrCacheInfo) *uint32 { return &c.Valid }),
-	wire.Field("cstamp", func(c *AddrCacheInfo) *uint32 { return &c.Created }),
-	wire.Field("tstamp", func(c *AddrCacheInfo) *uint32 { return &c.Updated }),
-}
+var addrCacheInfoTable = wire.Table[*AddrCacheInfo]{Rows: func(c *AddrCacheInfo) wire.Rows {
+	return wire.Of(c,
+		wire.Field("ifa_prefered", &c.Preferred),
+		wire.Field("ifa_valid", &c.Valid),
+		wire.Field("cstamp", &c.Created),
+		wire.Field("tstamp", &c.Updated),
+	)
+}}
 
 var (
 	newAddr = wire.Message[Addr]{Type: unix.RTM_NEWADDR, Name: "RTM_NEWADDR", Body: &addrTable}

@@ -12,10 +12,12 @@ type AltNames struct {
 	Names []string
 }
 
-var altNamesTable = wire.Table[*AltNames]{
-	wire.Strings(unix.IFLA_ALT_IFNAME, "IFLA_ALT_IFNAME", func(a *AltNames) *[]string { return &a.Names }),
-	wire.Named[*AltNames](words.Group("prop_list")),
-}
+var altNamesTable = wire.Table[*AltNames]{Rows: func(a *AltNames) wire.Rows {
+	return wire.Of(a,
+		wire.Strings(unix.IFLA_ALT_IFNAME, "IFLA_ALT_IFNAME", &a.Names),
+		wire.Named(words.Group("prop_list")),
+	)
+}}
 
 var (
 	newLinkProp = wire.Message[Link]{Type: unix.RTM_NEWLINKPROP, Name: "RTM_NEWLINKPROP", Body: &linkTable}

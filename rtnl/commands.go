@@ -57,15 +57,17 @@ type commander struct {
 }
 
 // linkNameTable is what is learnt of an answer: the rest of it, which is much, need not be decoded.
-var linkNameTable = wire.Table[*Link]{
-	wire.Field("ifi_family", func(l *Link) *Family { return &l.Family }),
-	wire.Pad[*Link](1),
-	wire.Field("ifi_type", func(l *Link) *HardwareType { return &l.Type }),
-	wire.Field("ifi_index", func(l *Link) *uint32 { return &l.Index }),
-	wire.Field("ifi_flags", func(l *Link) *LinkFlags { return &l.Flags }),
-	wire.Field("ifi_change", func(l *Link) *LinkFlags { return &l.Change }),
-	wire.String(unix.IFLA_IFNAME, "IFLA_IFNAME", func(l *Link) *string { return &l.Name }),
-}
+var linkNameTable = wire.Table[*Link]{Rows: func(l *Link) wire.Rows {
+	return wire.Of(l,
+		wire.Field("ifi_family", &l.Family),
+		wire.Pad(1),
+		wire.Field("ifi_type", &l.Type),
+		wire.Field("ifi_index", &l.Index),
+		wire.Field("ifi_flags", &l.Flags),
+		wire.Field("ifi_change", &l.Change),
+		wire.String(unix.IFLA_IFNAME, "IFLA_IFNAME", &l.Name),
+	)
+}}
 
 // request is the commands of a message that was sent.
 func (w *commander) request(typ uint16) []string {

@@ -77,46 +77,54 @@ type Link struct {
 
 // linkAttrs are the fields and attributes that a request can have, all but IFLA_LINKINFO: the table that describes a
 // veth's peer, inside IFLA_LINKINFO, is this one.
-var linkAttrs = wire.Table[*Link]{
-	wire.Field("ifi_family", func(l *Link) *Family { return &l.Family }),
-	wire.Pad[*Link](1),
-	wire.Field("ifi_type", func(l *Link) *HardwareType { return &l.Type }),
-	wire.Field("ifi_index", func(l *Link) *uint32 { return &l.Index }),
-	wire.Field("ifi_flags", func(l *Link) *LinkFlags { return &l.Flags }),
-	wire.Field("ifi_change", func(l *Link) *LinkFlags { return &l.Change }),
+var linkAttrs = wire.Table[*Link]{Rows: func(l *Link) wire.Rows { return wire.Of(l, linkRows(l)) }}
 
-	wire.String(unix.IFLA_IFNAME, "IFLA_IFNAME", func(l *Link) *string { return &l.Name }),
-	wire.MAC(unix.IFLA_ADDRESS, "IFLA_ADDRESS", func(l *Link) *net.HardwareAddr { return &l.Address }),
-	wire.MAC(unix.IFLA_BROADCAST, "IFLA_BROADCAST", func(l *Link) *net.HardwareAddr { return &l.Broadcast }),
-	wire.U32(unix.IFLA_MTU, "IFLA_MTU", func(l *Link) *uint32 { return &l.MTU }),
-	wire.U32(unix.IFLA_MIN_MTU, "IFLA_MIN_MTU", func(l *Link) *uint32 { return &l.MinMTU }),
-	wire.U32(unix.IFLA_MAX_MTU, "IFLA_MAX_MTU", func(l *Link) *uint32 { return &l.MaxMTU }),
-	wire.U32(unix.IFLA_LINK, "IFLA_LINK", func(l *Link) *uint32 { return &l.Link }),
-	wire.U32(unix.IFLA_MASTER, "IFLA_MASTER", func(l *Link) *uint32 { return &l.Master }),
-	wire.U32(unix.IFLA_GROUP, "IFLA_GROUP", func(l *Link) *uint32 { return &l.Group }),
-	wire.String(unix.IFLA_QDISC, "IFLA_QDISC", func(l *Link) *string { return &l.Qdisc }),
-	wire.U32(unix.IFLA_TXQLEN, "IFLA_TXQLEN", func(l *Link) *uint32 { return &l.TxQueueLen }),
-	wire.U32(unix.IFLA_NUM_TX_QUEUES, "IFLA_NUM_TX_QUEUES", func(l *Link) *uint32 { return &l.NumTxQueues }),
-	wire.U32(unix.IFLA_NUM_RX_QUEUES, "IFLA_NUM_RX_QUEUES", func(l *Link) *uint32 { return &l.NumRxQueues }),
-	wire.U8(unix.IFLA_OPERSTATE, "IFLA_OPERSTATE", func(l *Link) *OperState { return &l.OperState }),
-	wire.U8(unix.IFLA_LINKMODE, "IFLA_LINKMODE", func(l *Link) *uint8 { return &l.LinkMode }),
-	wire.Opt(unix.IFLA_CARRIER, "IFLA_CARRIER", func(l *Link) **uint8 { return &l.Carrier }),
-	wire.Opt(unix.IFLA_NET_NS_FD, "IFLA_NET_NS_FD", func(l *Link) **uint32 { return &l.NetNSFd }),
-	wire.U32(unix.IFLA_NET_NS_PID, "IFLA_NET_NS_PID", func(l *Link) *uint32 { return &l.NetNSPid }),
-	wire.Opt(unix.IFLA_LINK_NETNSID, "IFLA_LINK_NETNSID", func(l *Link) **int32 { return &l.LinkNetNSID }),
-	wire.U32(unix.IFLA_EXT_MASK, "IFLA_EXT_MASK", func(l *Link) *ExtMask { return &l.ExtMask }),
-	wire.Text(unix.IFLA_IFALIAS, "IFLA_IFALIAS", func(l *Link) *string { return &l.Alias }),
-	wire.Struct(unix.IFLA_STATS64, "IFLA_STATS64", func(l *Link) **LinkStats { return &l.Stats }, &linkStatsTable),
-	wire.When(func(l *Link) bool { return l.Family != unix.AF_BRIDGE }, // which has its own: IFLA_BRIDGE_*, linux/if_bridge.h
-		wire.Nest(unix.IFLA_AF_SPEC, "IFLA_AF_SPEC", func(l *Link) **LinkAF { return &l.AF }, &linkAFTable)),
-	wire.Nest(unix.IFLA_PROP_LIST, "IFLA_PROP_LIST", func(l *Link) **AltNames { return &l.AltNames }, &altNamesTable),
-	wire.MAC(unix.IFLA_PERM_ADDRESS, "IFLA_PERM_ADDRESS", func(l *Link) *net.HardwareAddr { return &l.PermAddress }),
-	wire.Unknown(func(l *Link) *[]wire.Attr { return &l.Unrecognised }, words.Group("link")),
+func linkRows(l *Link) wire.Row {
+	return wire.Several(
+		wire.Field("ifi_family", &l.Family),
+		wire.Pad(1),
+		wire.Field("ifi_type", &l.Type),
+		wire.Field("ifi_index", &l.Index),
+		wire.Field("ifi_flags", &l.Flags),
+		wire.Field("ifi_change", &l.Change),
+
+		wire.String(unix.IFLA_IFNAME, "IFLA_IFNAME", &l.Name),
+		wire.MAC(unix.IFLA_ADDRESS, "IFLA_ADDRESS", &l.Address),
+		wire.MAC(unix.IFLA_BROADCAST, "IFLA_BROADCAST", &l.Broadcast),
+		wire.U32(unix.IFLA_MTU, "IFLA_MTU", &l.MTU),
+		wire.U32(unix.IFLA_MIN_MTU, "IFLA_MIN_MTU", &l.MinMTU),
+		wire.U32(unix.IFLA_MAX_MTU, "IFLA_MAX_MTU", &l.MaxMTU),
+		wire.U32(unix.IFLA_LINK, "IFLA_LINK", &l.Link),
+		wire.U32(unix.IFLA_MASTER, "IFLA_MASTER", &l.Master),
+		wire.U32(unix.IFLA_GROUP, "IFLA_GROUP", &l.Group),
+		wire.String(unix.IFLA_QDISC, "IFLA_QDISC", &l.Qdisc),
+		wire.U32(unix.IFLA_TXQLEN, "IFLA_TXQLEN", &l.TxQueueLen),
+		wire.U32(unix.IFLA_NUM_TX_QUEUES, "IFLA_NUM_TX_QUEUES", &l.NumTxQueues),
+		wire.U32(unix.IFLA_NUM_RX_QUEUES, "IFLA_NUM_RX_QUEUES", &l.NumRxQueues),
+		wire.U8(unix.IFLA_OPERSTATE, "IFLA_OPERSTATE", &l.OperState),
+		wire.U8(unix.IFLA_LINKMODE, "IFLA_LINKMODE", &l.LinkMode),
+		wire.Opt(unix.IFLA_CARRIER, "IFLA_CARRIER", &l.Carrier),
+		wire.Opt(unix.IFLA_NET_NS_FD, "IFLA_NET_NS_FD", &l.NetNSFd),
+		wire.U32(unix.IFLA_NET_NS_PID, "IFLA_NET_NS_PID", &l.NetNSPid),
+		wire.Opt(unix.IFLA_LINK_NETNSID, "IFLA_LINK_NETNSID", &l.LinkNetNSID),
+		wire.U32(unix.IFLA_EXT_MASK, "IFLA_EXT_MASK", &l.ExtMask),
+		wire.Text(unix.IFLA_IFALIAS, "IFLA_IFALIAS", &l.Alias),
+		wire.Struct(unix.IFLA_STATS64, "IFLA_STATS64", &l.Stats, &linkStatsTable),
+		wire.When(&l.Family, func(f Family) bool { return f != unix.AF_BRIDGE }, // which has its own: IFLA_BRIDGE_*, linux/if_bridge.h
+			wire.Nest(unix.IFLA_AF_SPEC, "IFLA_AF_SPEC", &l.AF, &linkAFTable)),
+		wire.Nest(unix.IFLA_PROP_LIST, "IFLA_PROP_LIST", &l.AltNames, &altNamesTable),
+		wire.MAC(unix.IFLA_PERM_ADDRESS, "IFLA_PERM_ADDRESS", &l.PermAddress),
+		wire.Unknown(&l.Unrecognised, words.Group("link")),
+	)
 }
 
-var linkTable = wire.Join(linkAttrs, wire.Table[*Link]{
-	wire.Nest(unix.IFLA_LINKINFO, "IFLA_LINKINFO", func(l *Link) **LinkInfo { return &l.Info }, &linkInfoTable),
-}, linkTold)
+var linkTable = wire.Table[*Link]{Rows: func(l *Link) wire.Rows {
+	return wire.Of(l,
+		linkRows(l),
+		wire.Nest(unix.IFLA_LINKINFO, "IFLA_LINKINFO", &l.Info, &linkInfoTable),
+		linkTold(l),
+	)
+}}
 
 var (
 	newLink = wire.Message[Link]{Type: unix.RTM_NEWLINK, Name: "RTM_NEWLINK", Body: &linkTable}

@@ -28,16 +28,20 @@ type LinkInet struct {
 	Conf DevConf
 }
 
-var linkAFTable = wire.Table[*LinkAF]{
-	wire.Nest(unix.AF_INET, "AF_INET", func(a *LinkAF) **LinkInet { return &a.Inet }, &linkInetTable),
-	wire.Nest(unix.AF_INET6, "AF_INET6", func(a *LinkAF) **LinkInet6 { return &a.Inet6 }, &linkInet6Table),
-	wire.Unknown(func(a *LinkAF) *[]wire.Attr { return &a.Rest }, words.Group("af_spec")),
-}
+var linkAFTable = wire.Table[*LinkAF]{Rows: func(a *LinkAF) wire.Rows {
+	return wire.Of(a,
+		wire.Nest(unix.AF_INET, "AF_INET", &a.Inet, &linkInetTable),
+		wire.Nest(unix.AF_INET6, "AF_INET6", &a.Inet6, &linkInet6Table),
+		wire.Unknown(&a.Rest, words.Group("af_spec")),
+	)
+}}
 
-var linkInetTable = wire.Table[*LinkInet]{
-	wire.Custom(unix.IFLA_INET_CONF, "IFLA_INET_CONF", true, putDevConf, getDevConf, showDevConf).Parsed(parseDevConf),
-	wire.Named[*LinkInet](words.Group("inet")),
-}
+var linkInetTable = wire.Table[*LinkInet]{Rows: func(i *LinkInet) wire.Rows {
+	return wire.Of(i,
+		wire.Custom(unix.IFLA_INET_CONF, "IFLA_INET_CONF", true, &i.Conf, putDevConf, getDevConf, showDevConf).Parsed(parseDevConf),
+		wire.Named(words.Group("inet")),
+	)
+}}
 
 // DevConf is a link's IPv4 sysctls. Got from the kernel it has them all; sent, those to set.
 type DevConf []Conf
@@ -93,9 +97,9 @@ func (d DevConf) String() string {
 }
 
 // putDevConf encodes one attribute a sysctl: a header of 4 bytes, a value of 4.
-func putDevConf(i *LinkInet) []byte {
+func putDevConf(conf *DevConf) []byte {
 	var b []byte
-	for _, c := range i.Conf {
+	for _, c := range *conf {
 		b = binary.NativeEndian.AppendUint16(b, 8)
 		b = binary.NativeEndian.AppendUint16(b, uint16(c.ID))
 		b = binary.NativeEndian.AppendUint32(b, c.Value)
@@ -104,7 +108,7 @@ func putDevConf(i *LinkInet) []byte {
 }
 
 // getDevConf reads either form: attributes where the payload says so, or else the array.
-func getDevConf(i *LinkInet, a wire.Attr) error {
+func getDevConf(conf *DevConf, a wire.Attr) error {
 	step := 4
 	if a.Nested {
 		step = 8
@@ -117,22 +121,22 @@ func getDevConf(i *LinkInet, a wire.Attr) error {
 		if a.Nested {
 			c.ID = ConfID(binary.NativeEndian.Uint16(a.Data[n+2:]))
 		}
-		i.Conf = append(i.Conf, c)
+		*conf = append(*conf, c)
 	}
 	return nil
 }
 
 func showDevConf(a wire.Attr) string {
-	var i LinkInet
-	if err := getDevConf(&i, a); err != nil {
+	var conf DevConf
+	if err := getDevConf(&conf, a); err != nil {
 		return fmt.Sprintf("%#x", a.Data)
 	}
-	return i.Conf.String()
+	return conf.String()
 }
 
 // parseDevConf is the way back from showDevConf.
 func parseDevConf(value string) ([]byte, error) {
-	var i LinkInet
+	var conf DevConf
 	for word := range strings.FieldsSeq(value) {
 		name, number, _ := strings.Cut(word, "=")
 		n, err := strconv.ParseUint(number, 0, 32)
@@ -143,9 +147,9 @@ func parseDevConf(value string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		i.Conf = append(i.Conf, Conf{id, uint32(n)})
+		conf = append(conf, Conf{id, uint32(n)})
 	}
-	return putDevConf(&i), nil
+	return putDevConf(&conf), nil
 }
 
 // parseConfID is the number of a sysctl that is given by its name, or by its number.

@@ -24,17 +24,19 @@ type LinkInet6 struct {
 	Rest        []wire.Attr
 }
 
-var linkInet6Table = wire.Table[*LinkInet6]{
-	wire.U32(unix.IFLA_INET6_FLAGS, "IFLA_INET6_FLAGS", func(i *LinkInet6) *uint32 { return &i.Flags }),
-	wire.Struct(unix.IFLA_INET6_CACHEINFO, "IFLA_INET6_CACHEINFO",
-		func(i *LinkInet6) **LinkInet6CacheInfo { return &i.CacheInfo }, &linkInet6CacheInfoTable),
-	wire.Bytes(unix.IFLA_INET6_CONF, "IFLA_INET6_CONF", func(i *LinkInet6) *DevConf6 { return &i.Conf }),
-	wire.IP(unix.IFLA_INET6_TOKEN, "IFLA_INET6_TOKEN", func(i *LinkInet6) *netip.Addr { return &i.Token }),
-	wire.Opt(unix.IFLA_INET6_ADDR_GEN_MODE, "IFLA_INET6_ADDR_GEN_MODE",
-		func(i *LinkInet6) **AddrGenMode { return &i.AddrGenMode }),
-	wire.U32(unix.IFLA_INET6_RA_MTU, "IFLA_INET6_RA_MTU", func(i *LinkInet6) *uint32 { return &i.RAMTU }),
-	wire.Unknown(func(i *LinkInet6) *[]wire.Attr { return &i.Rest }, words.Group("inet6")),
-}
+var linkInet6Table = wire.Table[*LinkInet6]{Rows: func(i *LinkInet6) wire.Rows {
+	return wire.Of(i,
+		wire.U32(unix.IFLA_INET6_FLAGS, "IFLA_INET6_FLAGS", &i.Flags),
+		wire.Struct(unix.IFLA_INET6_CACHEINFO, "IFLA_INET6_CACHEINFO",
+			&i.CacheInfo, &linkInet6CacheInfoTable),
+		wire.Bytes(unix.IFLA_INET6_CONF, "IFLA_INET6_CONF", &i.Conf),
+		wire.IP(unix.IFLA_INET6_TOKEN, "IFLA_INET6_TOKEN", &i.Token),
+		wire.Opt(unix.IFLA_INET6_ADDR_GEN_MODE, "IFLA_INET6_ADDR_GEN_MODE",
+			&i.AddrGenMode),
+		wire.U32(unix.IFLA_INET6_RA_MTU, "IFLA_INET6_RA_MTU", &i.RAMTU),
+		wire.Unknown(&i.Rest, words.Group("inet6")),
+	)
+}}
 
 // LinkInet6CacheInfo is struct ifla_cacheinfo, linux/if_link.h.
 type LinkInet6CacheInfo struct {
@@ -44,12 +46,14 @@ type LinkInet6CacheInfo struct {
 	Retransmit    uint32 // milliseconds between neighbour solicitations
 }
 
-var linkInet6CacheInfoTable = wire.Table[*LinkInet6CacheInfo]{
-	wire.Field("max_reasm_len", func(c *LinkInet6CacheInfo) *uint32 { return &c.MaxReassembly }),
-	wire.Field("tstamp", func(c *LinkInet6CacheInfo) *uint32 { return &c.Updated }),
-	wire.Field("reachable_time", func(c *LinkInet6CacheInfo) *uint32 { return &c.Reachable }),
-	wire.Field("retrans_time", func(c *LinkInet6CacheInfo) *uint32 { return &c.Retransmit }),
-}
+var linkInet6CacheInfoTable = wire.Table[*LinkInet6CacheInfo]{Rows: func(c *LinkInet6CacheInfo) wire.Rows {
+	return wire.Of(c,
+		wire.Field("max_reasm_len", &c.MaxReassembly),
+		wire.Field("tstamp", &c.Updated),
+		wire.Field("reachable_time", &c.Reachable),
+		wire.Field("retrans_time", &c.Retransmit),
+	)
+}}
 
 // AddrGenMode says how IPv6 makes the link-local address of a link: enum in6_addr_gen_mode, linux/if_link.h.
 type AddrGenMode uint8

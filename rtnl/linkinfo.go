@@ -13,11 +13,13 @@ type LinkInfo struct {
 	Rest []wire.Attr
 }
 
-var linkInfoTable = wire.Table[*LinkInfo]{
-	wire.String(unix.IFLA_INFO_KIND, "IFLA_INFO_KIND", func(i *LinkInfo) *string { return &i.Kind }),
-	wire.NestBy(unix.IFLA_INFO_DATA, "IFLA_INFO_DATA",
-		func(i *LinkInfo) string { return i.Kind },
-		func(i *LinkInfo) *any { return &i.Data },
-		wire.Kinds{wire.KindOf("veth", &vethTable)}),
-	wire.Unknown(func(i *LinkInfo) *[]wire.Attr { return &i.Rest }, words.Group("linkinfo")),
-}
+var linkInfoTable = wire.Table[*LinkInfo]{Rows: func(i *LinkInfo) wire.Rows {
+	return wire.Of(i,
+		wire.String(unix.IFLA_INFO_KIND, "IFLA_INFO_KIND", &i.Kind),
+		wire.NestBy(unix.IFLA_INFO_DATA, "IFLA_INFO_DATA",
+			&i.Kind,
+			&i.Data,
+			wire.Kinds{wire.KindOf("veth", &vethTable)}),
+		wire.Unknown(&i.Rest, words.Group("linkinfo")),
+	)
+}}

@@ -10,13 +10,15 @@ type LinkStats struct {
 	RxDropped, TxDropped uint64
 }
 
-var linkStatsTable = wire.Table[*LinkStats]{
-	wire.Field("rx_packets", func(s *LinkStats) *uint64 { return &s.RxPackets }),
-	wire.Field("tx_packets", func(s *LinkStats) *uint64 { return &s.TxPackets }),
-	wire.Field("rx_bytes", func(s *LinkStats) *uint64 { return &s.RxBytes }),
-	wire.Field("tx_bytes", func(s *LinkStats) *uint64 { return &s.TxBytes }),
-	wire.Field("rx_errors", func(s *LinkStats) *uint64 { return &s.RxErrors }),
-	wire.Field("tx_errors", func(s *LinkStats) *uint64 { return &s.TxErrors }),
-	wire.Field("rx_dropped", func(s *LinkStats) *uint64 { return &s.RxDropped }),
-	wire.Field("tx_dropped", func(s *LinkStats) *uint64 { return &s.TxDropped }),
-}
+var linkStatsTable = wire.Table[*LinkStats]{Rows: func(s *LinkStats) wire.Rows {
+	return wire.Of(s,
+		wire.Field("rx_packets", &s.RxPackets),
+		wire.Field("tx_packets", &s.TxPackets),
+		wire.Field("rx_bytes", &s.RxBytes),
+		wire.Field("tx_bytes", &s.TxBytes),
+		wire.Field("rx_errors", &s.RxErrors),
+		wire.Field("tx_errors", &s.TxErrors),
+		wire.Field("rx_dropped", &s.RxDropped),
+		wire.Field("tx_dropped", &s.TxDropped),
+	)
+}}

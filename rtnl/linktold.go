@@ -6,14 +6,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkTold is what the kernel tells of a link and nobody sets through this package (rtnl_fill_ifinfo,
+// linkTold are the rows of what the kernel tells of a link and nobody sets through this package (rtnl_fill_ifinfo,
 // net/core/rtnetlink.c).
-var linkTold = wire.Table[*Link]{
-	wire.U32(unix.IFLA_PROMISCUITY, "IFLA_PROMISCUITY", func(l *Link) *uint32 { return &l.Promiscuity }),
-	wire.U32(unix.IFLA_EVENT, "IFLA_EVENT", func(l *Link) *LinkEvent { return &l.Event }),
-	wire.Opt(unix.IFLA_NEW_NETNSID, "IFLA_NEW_NETNSID", func(l *Link) **int32 { return &l.NewNetNSID }),
-	wire.U32(unix.IFLA_NEW_IFINDEX, "IFLA_NEW_IFINDEX", func(l *Link) *uint32 { return &l.NewIndex }),
-	wire.Nest(unix.IFLA_XDP, "IFLA_XDP", func(l *Link) **LinkXDP { return &l.XDP }, &linkXDPTable),
+func linkTold(l *Link) wire.Row {
+	return wire.Several(
+		wire.U32(unix.IFLA_PROMISCUITY, "IFLA_PROMISCUITY", &l.Promiscuity),
+		wire.U32(unix.IFLA_EVENT, "IFLA_EVENT", &l.Event),
+		wire.Opt(unix.IFLA_NEW_NETNSID, "IFLA_NEW_NETNSID", &l.NewNetNSID),
+		wire.U32(unix.IFLA_NEW_IFINDEX, "IFLA_NEW_IFINDEX", &l.NewIndex),
+		wire.Nest(unix.IFLA_XDP, "IFLA_XDP", &l.XDP, &linkXDPTable),
+	)
 }
 
 // Attributes of linux/if_link.h that golang.org/x/sys does not have yet: Linux 6.12 to 6.15.
@@ -47,9 +49,11 @@ type LinkXDP struct {
 	Rest     []wire.Attr
 }
 
-var linkXDPTable = wire.Table[*LinkXDP]{
-	wire.Opt(unix.IFLA_XDP_ATTACHED, "IFLA_XDP_ATTACHED", func(x *LinkXDP) **uint8 { return &x.Attached }),
-	wire.U32(unix.IFLA_XDP_FLAGS, "IFLA_XDP_FLAGS", func(x *LinkXDP) *uint32 { return &x.Flags }),
-	wire.U32(unix.IFLA_XDP_PROG_ID, "IFLA_XDP_PROG_ID", func(x *LinkXDP) *uint32 { return &x.ProgID }),
-	wire.Unknown(func(x *LinkXDP) *[]wire.Attr { return &x.Rest }, words.Group("xdp")),
-}
+var linkXDPTable = wire.Table[*LinkXDP]{Rows: func(x *LinkXDP) wire.Rows {
+	return wire.Of(x,
+		wire.Opt(unix.IFLA_XDP_ATTACHED, "IFLA_XDP_ATTACHED", &x.Attached),
+		wire.U32(unix.IFLA_XDP_FLAGS, "IFLA_XDP_FLAGS", &x.Flags),
+		wire.U32(unix.IFLA_XDP_PROG_ID, "IFLA_XDP_PROG_ID", &x.ProgID),
+		wire.Unknown(&x.Rest, words.Group("xdp")),
+	)
+}}

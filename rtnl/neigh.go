@@ -39,22 +39,24 @@ type Neigh struct {
 	Rest      []wire.Attr
 }
 
-var neighTable = wire.Table[*Neigh]{
-	wire.Field("ndm_family", func(n *Neigh) *Family { return &n.Family }),
-	wire.Pad[*Neigh](3),
-	wire.Field("ndm_ifindex", func(n *Neigh) *uint32 { return &n.Index }),
-	wire.Field("ndm_state", func(n *Neigh) *NeighState { return &n.State }),
-	wire.Field("ndm_flags", func(n *Neigh) *NeighFlags { return &n.Flags }),
-	wire.Field("ndm_type", func(n *Neigh) *RouteType { return &n.Type }),
+var neighTable = wire.Table[*Neigh]{Rows: func(n *Neigh) wire.Rows {
+	return wire.Of(n,
+		wire.Field("ndm_family", &n.Family),
+		wire.Pad(3),
+		wire.Field("ndm_ifindex", &n.Index),
+		wire.Field("ndm_state", &n.State),
+		wire.Field("ndm_flags", &n.Flags),
+		wire.Field("ndm_type", &n.Type),
 
-	wire.IP(unix.NDA_DST, "NDA_DST", func(n *Neigh) *netip.Addr { return &n.Address }),
-	wire.MAC(unix.NDA_LLADDR, "NDA_LLADDR", func(n *Neigh) *net.HardwareAddr { return &n.LLAddress }),
-	wire.U32(unix.NDA_PROBES, "NDA_PROBES", func(n *Neigh) *uint32 { return &n.Probes }),
-	wire.Struct(unix.NDA_CACHEINFO, "NDA_CACHEINFO", func(n *Neigh) **NeighCacheInfo { return &n.CacheInfo }, &neighCacheInfoTable),
-	wire.U8(ndaProtocol, "NDA_PROTOCOL", func(n *Neigh) *RouteProtocol { return &n.Protocol }),
-	wire.U32(ndaFlagsExt, "NDA_FLAGS_EXT", func(n *Neigh) *uint32 { return &n.FlagsExt }),
-	wire.Unknown(func(n *Neigh) *[]wire.Attr { return &n.Rest }, words.Group("neigh")),
-}
+		wire.IP(unix.NDA_DST, "NDA_DST", &n.Address),
+		wire.MAC(unix.NDA_LLADDR, "NDA_LLADDR", &n.LLAddress),
+		wire.U32(unix.NDA_PROBES, "NDA_PROBES", &n.Probes),
+		wire.Struct(unix.NDA_CACHEINFO, "NDA_CACHEINFO", &n.CacheInfo, &neighCacheInfoTable),
+		wire.U8(ndaProtocol, "NDA_PROTOCOL", &n.Protocol),
+		wire.U32(ndaFlagsExt, "NDA_FLAGS_EXT", &n.FlagsExt),
+		wire.Unknown(&n.Rest, words.Group("neigh")),
+	)
+}}
 
 // Attributes of linux/neighbour.h that golang.org/x/sys does not have: Linux 5.2 and 5.16.
 const (
@@ -67,12 +69,14 @@ type NeighCacheInfo struct {
 	Confirmed, Used, Updated, RefCount uint32
 }
 
-var neighCacheInfoTable = wire.Table[*NeighCacheInfo]{
-	wire.Field("ndm_confirmed", func(c *NeighCacheInfo) *uint32 { return &c.Confirmed }),
-	wire.Field("ndm_used", func(c *NeighCacheInfo) *uint32 { return &c.Used }),
-	wire.Field("ndm_updated", func(c *NeighCacheInfo) *uint32 { return &c.Updated }),
-	wire.Field("ndm_refcnt", func(c *NeighCacheInfo) *uint32 { return &c.RefCount }),
-}
+var neighCacheInfoTable = wire.Table[*NeighCacheInfo]{Rows: func(c *NeighCacheInfo) wire.Rows {
+	return wire.Of(c,
+		wire.Field("ndm_confirmed", &c.Confirmed),
+		wire.Field("ndm_used", &c.Used),
+		wire.Field("ndm_updated", &c.Updated),
+		wire.Field("ndm_refcnt", &c.RefCount),
+	)
+}}
 
 var (
 	newNeigh = wire.Message[Neigh]{Type: unix.RTM_NEWNEIGH, Name: "RTM_NEWNEIGH", Body: &neighTable}

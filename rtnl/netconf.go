@@ -35,13 +35,15 @@ const (
 	netconfaRPFilter   = 3
 )
 
-var netconfTable = wire.Table[*Netconf]{
-	wire.Field("ncm_family", func(n *Netconf) *Family { return &n.Family }),
-	wire.U32(netconfaIfindex, "NETCONFA_IFINDEX", func(n *Netconf) *int32 { return &n.Index }),
-	wire.Opt(netconfaForwarding, "NETCONFA_FORWARDING", func(n *Netconf) **int32 { return &n.Forwarding }),
-	wire.Opt(netconfaRPFilter, "NETCONFA_RP_FILTER", func(n *Netconf) **int32 { return &n.RPFilter }),
-	wire.Unknown(func(n *Netconf) *[]wire.Attr { return &n.Rest }, words.Group("netconf")),
-}
+var netconfTable = wire.Table[*Netconf]{Rows: func(n *Netconf) wire.Rows {
+	return wire.Of(n,
+		wire.Field("ncm_family", &n.Family),
+		wire.U32(netconfaIfindex, "NETCONFA_IFINDEX", &n.Index),
+		wire.Opt(netconfaForwarding, "NETCONFA_FORWARDING", &n.Forwarding),
+		wire.Opt(netconfaRPFilter, "NETCONFA_RP_FILTER", &n.RPFilter),
+		wire.Unknown(&n.Rest, words.Group("netconf")),
+	)
+}}
 
 var (
 	newNetconf = wire.Message[Netconf]{Type: unix.RTM_NEWNETCONF, Name: "RTM_NEWNETCONF", Body: &netconfTable}

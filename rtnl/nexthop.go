@@ -34,21 +34,23 @@ type NextHop struct {
 	length uint16 // putNextHops writes it
 }
 
-var nextHopTable = wire.Table[*NextHop]{
-	wire.Field("rtnh_len", func(h *NextHop) *uint16 { return &h.length }),
-	wire.Field("rtnh_flags", func(h *NextHop) *uint8 { return &h.Flags }),
-	wire.Field("rtnh_hops", func(h *NextHop) *uint8 { return &h.Hops }),
-	wire.Field("rtnh_ifindex", func(h *NextHop) *uint32 { return &h.Out }),
-	wire.IP(unix.RTA_GATEWAY, "RTA_GATEWAY", func(h *NextHop) *netip.Addr { return &h.Gateway }),
-	wire.Unknown(func(h *NextHop) *[]wire.Attr { return &h.Rest }, words.Group("rtnexthop")),
-}
+var nextHopTable = wire.Table[*NextHop]{Rows: func(h *NextHop) wire.Rows {
+	return wire.Of(h,
+		wire.Field("rtnh_len", &h.length),
+		wire.Field("rtnh_flags", &h.Flags),
+		wire.Field("rtnh_hops", &h.Hops),
+		wire.Field("rtnh_ifindex", &h.Out),
+		wire.IP(unix.RTA_GATEWAY, "RTA_GATEWAY", &h.Gateway),
+		wire.Unknown(&h.Rest, words.Group("rtnexthop")),
+	)
+}}
 
 const nextHopSize = 8
 
-func putNextHops(r *Route) []byte {
+func putNextHops(hops *[]NextHop) []byte {
 	var b []byte
-	for i := range r.Multipath {
-		hop, err := nextHopTable.Encode(&r.Multipath[i])
+	for i := range *hops {
+		hop, err := nextHopTable.Encode(&(*hops)[i])
 		if err != nil { // an attribute of more than 64 KiB: too large for RTA_MULTIPATH too, which will say so
 			hop = append(hop, make([]byte, 1<<16)...)
 		}
@@ -58,7 +60,7 @@ func putNextHops(r *Route) []byte {
 	return b
 }
 
-func getNextHops(r *Route, a wire.Attr) error {
+func getNextHops(hops *[]NextHop, a wire.Attr) error {
 	for b := a.Data; len(b) > 0; {
 		if len(b) < nextHopSize {
 			return wire.ErrTruncated
@@ -72,20 +74,20 @@ func getNextHops(r *Route, a wire.Attr) error {
 			return err
 		}
 		h.length = 0
-		r.Multipath = append(r.Multipath, h)
+		*hops = append(*hops, h)
 		b = b[min((n+3)&^3, len(b)):]
 	}
 	return nil
 }
 
 func showNextHops(a wire.Attr) string {
-	var r Route
-	if err := getNextHops(&r, a); err != nil {
+	var hops []NextHop
+	if err := getNextHops(&hops, a); err != nil {
 		return showBytes(a)
 	}
-	words := make([]string, len(r.Multipath))
-	for i := range r.Multipath {
-		words[i] = "[" + r.Multipath[i].String() + "]"
+	words := make([]string, len(hops))
+	for i := range hops {
+		words[i] = "[" + hops[i].String() + "]"
 	}
 	return strings.Join(words, " ")
 }
@@ -110,7 +112,7 @@ func (h *NextHop) String() string {
 
 // parseNextHops is the way back from showNextHops: [via 10.0.0.1 dev 2 weight 1] [dev 3 weight 1].
 func parseNextHops(value string) ([]byte, error) {
-	var r Route
+	var hops []NextHop
 	for hop := range strings.SplitSeq(value, "]") {
 		words := strings.Fields(hop)
 		if len(words) == 0 {
@@ -122,9 +124,9 @@ func parseNextHops(value string) ([]byte, error) {
 		if !opened || err != nil {
 			return nil, fmt.Errorf("%q is no next hop: [via ADDRESS dev INDEX weight N] is needed, of which via may be left out", hop)
 		}
-		r.Multipath = append(r.Multipath, h)
+		hops = append(hops, h)
 	}
-	return putNextHops(&r), nil
+	return putNextHops(&hops), nil
 }
 
 var errNextHop = errors.New("not a next hop")

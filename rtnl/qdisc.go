@@ -44,25 +44,27 @@ type Qdisc struct {
 	Rest         []wire.Attr
 }
 
-var qdiscTable = wire.Table[*Qdisc]{
-	wire.Field("tcm_family", func(q *Qdisc) *Family { return &q.Family }),
-	wire.Pad[*Qdisc](3),
-	wire.Field("tcm_ifindex", func(q *Qdisc) *uint32 { return &q.Index }),
-	wire.Field("tcm_handle", func(q *Qdisc) *QdiscHandle { return &q.Handle }),
-	wire.Field("tcm_parent", func(q *Qdisc) *QdiscHandle { return &q.Parent }),
-	wire.Field("tcm_info", func(q *Qdisc) *uint32 { return &q.RefCount }),
+var qdiscTable = wire.Table[*Qdisc]{Rows: func(q *Qdisc) wire.Rows {
+	return wire.Of(q,
+		wire.Field("tcm_family", &q.Family),
+		wire.Pad(3),
+		wire.Field("tcm_ifindex", &q.Index),
+		wire.Field("tcm_handle", &q.Handle),
+		wire.Field("tcm_parent", &q.Parent),
+		wire.Field("tcm_info", &q.RefCount),
 
-	wire.String(unix.TCA_KIND, "TCA_KIND", func(q *Qdisc) *string { return &q.Kind }),
-	wire.NestBy(unix.TCA_OPTIONS, "TCA_OPTIONS",
-		func(q *Qdisc) string { return q.Kind },
-		func(q *Qdisc) *any { return &q.Options },
-		wire.Kinds{wire.KindOf("tbf", &tbfTable)}),
-	wire.Nest(unix.TCA_STATS2, "TCA_STATS2", func(q *Qdisc) **QdiscStats { return &q.Stats }, &qdiscStatsTable),
-	wire.Opt(unix.TCA_HW_OFFLOAD, "TCA_HW_OFFLOAD", func(q *Qdisc) **uint8 { return &q.HWOffload }),
-	wire.U32(unix.TCA_INGRESS_BLOCK, "TCA_INGRESS_BLOCK", func(q *Qdisc) *uint32 { return &q.IngressBlock }),
-	wire.U32(unix.TCA_EGRESS_BLOCK, "TCA_EGRESS_BLOCK", func(q *Qdisc) *uint32 { return &q.EgressBlock }),
-	wire.Unknown(func(q *Qdisc) *[]wire.Attr { return &q.Rest }, words.Group("qdisc")),
-}
+		wire.String(unix.TCA_KIND, "TCA_KIND", &q.Kind),
+		wire.NestBy(unix.TCA_OPTIONS, "TCA_OPTIONS",
+			&q.Kind,
+			&q.Options,
+			wire.Kinds{wire.KindOf("tbf", &tbfTable)}),
+		wire.Nest(unix.TCA_STATS2, "TCA_STATS2", &q.Stats, &qdiscStatsTable),
+		wire.Opt(unix.TCA_HW_OFFLOAD, "TCA_HW_OFFLOAD", &q.HWOffload),
+		wire.U32(unix.TCA_INGRESS_BLOCK, "TCA_INGRESS_BLOCK", &q.IngressBlock),
+		wire.U32(unix.TCA_EGRESS_BLOCK, "TCA_EGRESS_BLOCK", &q.EgressBlock),
+		wire.Unknown(&q.Rest, words.Group("qdisc")),
+	)
+}}
 
 // A QdiscHandle names a qdisc by its upper 16 bits, and a class of it by the lower ones (TC_H_MAJ and TC_H_MIN,
 // linux/pkt_sched.h). In hexadecimal, 1:0 is a qdisc and 1:1 a class of it.

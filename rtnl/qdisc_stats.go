@@ -12,12 +12,14 @@ type QdiscStats struct {
 	Rest    []wire.Attr
 }
 
-var qdiscStatsTable = wire.Table[*QdiscStats]{
-	wire.Struct(tcaStatsBasic, "TCA_STATS_BASIC", func(s *QdiscStats) **QdiscSent { return &s.Sent }, &qdiscSentTable),
-	wire.Struct(tcaStatsQueue, "TCA_STATS_QUEUE", func(s *QdiscStats) **QdiscQueue { return &s.Queue }, &qdiscQueueTable),
-	wire.U64(tcaStatsPkt64, "TCA_STATS_PKT64", func(s *QdiscStats) *uint64 { return &s.Packets }),
-	wire.Unknown(func(s *QdiscStats) *[]wire.Attr { return &s.Rest }, words.Group("stats2")),
-}
+var qdiscStatsTable = wire.Table[*QdiscStats]{Rows: func(s *QdiscStats) wire.Rows {
+	return wire.Of(s,
+		wire.Struct(tcaStatsBasic, "TCA_STATS_BASIC", &s.Sent, &qdiscSentTable),
+		wire.Struct(tcaStatsQueue, "TCA_STATS_QUEUE", &s.Queue, &qdiscQueueTable),
+		wire.U64(tcaStatsPkt64, "TCA_STATS_PKT64", &s.Packets),
+		wire.Unknown(&s.Rest, words.Group("stats2")),
+	)
+}}
 
 // Attributes of linux/gen_stats.h, which golang.org/x/sys does not have.
 const (
@@ -38,10 +40,12 @@ type QdiscSent struct {
 	Packets uint32
 }
 
-var qdiscSentTable = wire.Table[*QdiscSent]{
-	wire.Field("bytes", func(s *QdiscSent) *uint64 { return &s.Bytes }),
-	wire.Field("packets", func(s *QdiscSent) *uint32 { return &s.Packets }),
-}
+var qdiscSentTable = wire.Table[*QdiscSent]{Rows: func(s *QdiscSent) wire.Rows {
+	return wire.Of(s,
+		wire.Field("bytes", &s.Bytes),
+		wire.Field("packets", &s.Packets),
+	)
+}}
 
 // QdiscQueue is struct gnet_stats_queue.
 type QdiscQueue struct {
@@ -52,10 +56,12 @@ type QdiscQueue struct {
 	Overlimits uint32 // how often a packet had to wait for its turn
 }
 
-var qdiscQueueTable = wire.Table[*QdiscQueue]{
-	wire.Field("qlen", func(q *QdiscQueue) *uint32 { return &q.Len }),
-	wire.Field("backlog", func(q *QdiscQueue) *uint32 { return &q.Backlog }),
-	wire.Field("drops", func(q *QdiscQueue) *uint32 { return &q.Drops }),
-	wire.Field("requeues", func(q *QdiscQueue) *uint32 { return &q.Requeues }),
-	wire.Field("overlimits", func(q *QdiscQueue) *uint32 { return &q.Overlimits }),
-}
+var qdiscQueueTable = wire.Table[*QdiscQueue]{Rows: func(q *QdiscQueue) wire.Rows {
+	return wire.Of(q,
+		wire.Field("qlen", &q.Len),
+		wire.Field("backlog", &q.Backlog),
+		wire.Field("drops", &q.Drops),
+		wire.Field("requeues", &q.Requeues),
+		wire.Field("overlimits", &q.Overlimits),
+	)
+}}

@@ -36,14 +36,16 @@ type TBF struct {
 	Rest     []wire.Attr
 }
 
-var tbfTable = wire.Table[*TBF]{
-	wire.Struct(tcaTBFParms, "TCA_TBF_PARMS", func(t *TBF) **TBFParms { return &t.Parms }, &tbfParmsTable),
-	wire.U64(tcaTBFRate64, "TCA_TBF_RATE64", func(t *TBF) *uint64 { return &t.Rate64 }),
-	wire.U64(tcaTBFPRate64, "TCA_TBF_PRATE64", func(t *TBF) *uint64 { return &t.PeakRate }),
-	wire.U32(tcaTBFBurst, "TCA_TBF_BURST", func(t *TBF) *uint32 { return &t.Burst }),
-	wire.U32(tcaTBFPBurst, "TCA_TBF_PBURST", func(t *TBF) *uint32 { return &t.PeakSize }),
-	wire.Unknown(func(t *TBF) *[]wire.Attr { return &t.Rest }, words.Group("tbf")),
-}
+var tbfTable = wire.Table[*TBF]{Rows: func(t *TBF) wire.Rows {
+	return wire.Of(t,
+		wire.Struct(tcaTBFParms, "TCA_TBF_PARMS", &t.Parms, &tbfParmsTable),
+		wire.U64(tcaTBFRate64, "TCA_TBF_RATE64", &t.Rate64),
+		wire.U64(tcaTBFPRate64, "TCA_TBF_PRATE64", &t.PeakRate),
+		wire.U32(tcaTBFBurst, "TCA_TBF_BURST", &t.Burst),
+		wire.U32(tcaTBFPBurst, "TCA_TBF_PBURST", &t.PeakSize),
+		wire.Unknown(&t.Rest, words.Group("tbf")),
+	)
+}}
 
 // Attributes of linux/pkt_sched.h, which golang.org/x/sys does not have. The last ones are of Linux 3.14.
 const (
@@ -66,15 +68,15 @@ type TBFParms struct {
 	MTU      uint32 // the same of the peak rate
 }
 
-var tbfParmsTable = wire.Join(
-	rateSpecRows("rate.", func(p *TBFParms) *RateSpec { return &p.Rate }),
-	rateSpecRows("peakrate.", func(p *TBFParms) *RateSpec { return &p.PeakRate }),
-	wire.Table[*TBFParms]{
-		wire.Field("limit", func(p *TBFParms) *uint32 { return &p.Limit }),
-		wire.Field("buffer", func(p *TBFParms) *uint32 { return &p.Buffer }),
-		wire.Field("mtu", func(p *TBFParms) *uint32 { return &p.MTU }),
-	},
-)
+var tbfParmsTable = wire.Table[*TBFParms]{Rows: func(p *TBFParms) wire.Rows {
+	return wire.Of(p,
+		rateSpecRows("rate.", &p.Rate),
+		rateSpecRows("peakrate.", &p.PeakRate),
+		wire.Field("limit", &p.Limit),
+		wire.Field("buffer", &p.Buffer),
+		wire.Field("mtu", &p.MTU),
+	)
+}}
 
 // RateSpec is struct tc_ratespec.
 type RateSpec struct {
@@ -86,15 +88,15 @@ type RateSpec struct {
 	Rate      uint32 // bytes a second; all bits are set where it is more
 }
 
-func rateSpecRows(prefix string, f func(*TBFParms) *RateSpec) wire.Table[*TBFParms] {
-	return wire.Table[*TBFParms]{
-		wire.Field(prefix+"cell_log", func(p *TBFParms) *uint8 { return &f(p).CellLog }),
-		wire.Field(prefix+"linklayer", func(p *TBFParms) *LinkLayer { return &f(p).LinkLayer }),
-		wire.Field(prefix+"overhead", func(p *TBFParms) *uint16 { return &f(p).Overhead }),
-		wire.Field(prefix+"cell_align", func(p *TBFParms) *int16 { return &f(p).CellAlign }),
-		wire.Field(prefix+"mpu", func(p *TBFParms) *uint16 { return &f(p).MPU }),
-		wire.Field(prefix+"rate", func(p *TBFParms) *uint32 { return &f(p).Rate }),
-	}
+func rateSpecRows(prefix string, r *RateSpec) wire.Row {
+	return wire.Several(
+		wire.Field(prefix+"cell_log", &r.CellLog),
+		wire.Field(prefix+"linklayer", &r.LinkLayer),
+		wire.Field(prefix+"overhead", &r.Overhead),
+		wire.Field(prefix+"cell_align", &r.CellAlign),
+		wire.Field(prefix+"mpu", &r.MPU),
+		wire.Field(prefix+"rate", &r.Rate),
+	)
 }
 
 // A LinkLayer says what a packet costs on the wire: TC_LINKLAYER_*, linux/pkt_sched.h.

@@ -50,32 +50,34 @@ type Route struct {
 	Rest      []wire.Attr
 }
 
-var routeTable = wire.Table[*Route]{
-	wire.Field("rtm_family", func(r *Route) *Family { return &r.Family }),
-	wire.Field("rtm_dst_len", func(r *Route) *uint8 { return &r.DstLen }),
-	wire.Field("rtm_src_len", func(r *Route) *uint8 { return &r.SrcLen }),
-	wire.Field("rtm_tos", func(r *Route) *uint8 { return &r.TOS }),
-	wire.Field("rtm_table", func(r *Route) *Table8 { return &r.TableLow }),
-	wire.Field("rtm_protocol", func(r *Route) *RouteProtocol { return &r.Protocol }),
-	wire.Field("rtm_scope", func(r *Route) *Scope { return &r.Scope }),
-	wire.Field("rtm_type", func(r *Route) *RouteType { return &r.Type }),
-	wire.Field("rtm_flags", func(r *Route) *RouteFlags { return &r.Flags }),
+var routeTable = wire.Table[*Route]{Rows: func(r *Route) wire.Rows {
+	return wire.Of(r,
+		wire.Field("rtm_family", &r.Family),
+		wire.Field("rtm_dst_len", &r.DstLen),
+		wire.Field("rtm_src_len", &r.SrcLen),
+		wire.Field("rtm_tos", &r.TOS),
+		wire.Field("rtm_table", &r.TableLow),
+		wire.Field("rtm_protocol", &r.Protocol),
+		wire.Field("rtm_scope", &r.Scope),
+		wire.Field("rtm_type", &r.Type),
+		wire.Field("rtm_flags", &r.Flags),
 
-	wire.IP(unix.RTA_DST, "RTA_DST", func(r *Route) *netip.Addr { return &r.Dst }),
-	wire.IP(unix.RTA_SRC, "RTA_SRC", func(r *Route) *netip.Addr { return &r.Src }),
-	wire.U32(unix.RTA_IIF, "RTA_IIF", func(r *Route) *uint32 { return &r.In }),
-	wire.U32(unix.RTA_OIF, "RTA_OIF", func(r *Route) *uint32 { return &r.Out }),
-	wire.IP(unix.RTA_GATEWAY, "RTA_GATEWAY", func(r *Route) *netip.Addr { return &r.Gateway }),
-	wire.U32(unix.RTA_PRIORITY, "RTA_PRIORITY", func(r *Route) *uint32 { return &r.Priority }),
-	wire.IP(unix.RTA_PREFSRC, "RTA_PREFSRC", func(r *Route) *netip.Addr { return &r.PrefSrc }),
-	wire.U32(unix.RTA_TABLE, "RTA_TABLE", func(r *Route) *uint32 { return &r.Table }),
-	wire.Nest(unix.RTA_METRICS, "RTA_METRICS", func(r *Route) **RouteMetrics { return &r.Metrics }, &routeMetricsTable),
-	wire.Custom(unix.RTA_MULTIPATH, "RTA_MULTIPATH", false, putNextHops, getNextHops, showNextHops).Parsed(parseNextHops),
-	wire.Struct(unix.RTA_CACHEINFO, "RTA_CACHEINFO", func(r *Route) **RouteCacheInfo { return &r.CacheInfo }, &routeCacheInfoTable),
-	wire.Opt(unix.RTA_PREF, "RTA_PREF", func(r *Route) **RoutePref { return &r.Pref }),
-	wire.U32(rtaNextHopID, "RTA_NH_ID", func(r *Route) *uint32 { return &r.NextHopID }),
-	wire.Unknown(func(r *Route) *[]wire.Attr { return &r.Rest }, words.Group("route")),
-}
+		wire.IP(unix.RTA_DST, "RTA_DST", &r.Dst),
+		wire.IP(unix.RTA_SRC, "RTA_SRC", &r.Src),
+		wire.U32(unix.RTA_IIF, "RTA_IIF", &r.In),
+		wire.U32(unix.RTA_OIF, "RTA_OIF", &r.Out),
+		wire.IP(unix.RTA_GATEWAY, "RTA_GATEWAY", &r.Gateway),
+		wire.U32(unix.RTA_PRIORITY, "RTA_PRIORITY", &r.Priority),
+		wire.IP(unix.RTA_PREFSRC, "RTA_PREFSRC", &r.PrefSrc),
+		wire.U32(unix.RTA_TABLE, "RTA_TABLE", &r.Table),
+		wire.Nest(unix.RTA_METRICS, "RTA_METRICS", &r.Metrics, &routeMetricsTable),
+		wire.Custom(unix.RTA_MULTIPATH, "RTA_MULTIPATH", false, &r.Multipath, putNextHops, getNextHops, showNextHops).Parsed(parseNextHops),
+		wire.Struct(unix.RTA_CACHEINFO, "RTA_CACHEINFO", &r.CacheInfo, &routeCacheInfoTable),
+		wire.Opt(unix.RTA_PREF, "RTA_PREF", &r.Pref),
+		wire.U32(rtaNextHopID, "RTA_NH_ID", &r.NextHopID),
+		wire.Unknown(&r.Rest, words.Group("route")),
+	)
+}}
 
 const rtaNextHopID = 30 // RTA_NH_ID, linux/rtnetlink.h
 

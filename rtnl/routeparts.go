@@ -15,13 +15,15 @@ type RouteMetrics struct {
 	Rest     []wire.Attr
 }
 
-var routeMetricsTable = wire.Table[*RouteMetrics]{
-	wire.U32(unix.RTAX_LOCK, "RTAX_LOCK", func(m *RouteMetrics) *uint32 { return &m.Lock }),
-	wire.U32(unix.RTAX_MTU, "RTAX_MTU", func(m *RouteMetrics) *uint32 { return &m.MTU }),
-	wire.U32(unix.RTAX_ADVMSS, "RTAX_ADVMSS", func(m *RouteMetrics) *uint32 { return &m.AdvMSS }),
-	wire.U32(unix.RTAX_HOPLIMIT, "RTAX_HOPLIMIT", func(m *RouteMetrics) *uint32 { return &m.HopLimit }),
-	wire.Unknown(func(m *RouteMetrics) *[]wire.Attr { return &m.Rest }, words.Group("metrics")),
-}
+var routeMetricsTable = wire.Table[*RouteMetrics]{Rows: func(m *RouteMetrics) wire.Rows {
+	return wire.Of(m,
+		wire.U32(unix.RTAX_LOCK, "RTAX_LOCK", &m.Lock),
+		wire.U32(unix.RTAX_MTU, "RTAX_MTU", &m.MTU),
+		wire.U32(unix.RTAX_ADVMSS, "RTAX_ADVMSS", &m.AdvMSS),
+		wire.U32(unix.RTAX_HOPLIMIT, "RTAX_HOPLIMIT", &m.HopLimit),
+		wire.Unknown(&m.Rest, words.Group("metrics")),
+	)
+}}
 
 // RouteCacheInfo is struct rta_cacheinfo, linux/rtnetlink.h. The times are clock ticks (USER_HZ).
 type RouteCacheInfo struct {
@@ -34,13 +36,15 @@ type RouteCacheInfo struct {
 	TSAge      uint32
 }
 
-var routeCacheInfoTable = wire.Table[*RouteCacheInfo]{
-	wire.Field("rta_clntref", func(c *RouteCacheInfo) *uint32 { return &c.ClientRefs }),
-	wire.Field("rta_lastuse", func(c *RouteCacheInfo) *uint32 { return &c.LastUse }),
-	wire.Field("rta_expires", func(c *RouteCacheInfo) *int32 { return &c.Expires }),
-	wire.Field("rta_error", func(c *RouteCacheInfo) *int32 { return &c.Error }),
-	wire.Field("rta_used", func(c *RouteCacheInfo) *uint32 { return &c.Used }),
-	wire.Field("rta_id", func(c *RouteCacheInfo) *uint32 { return &c.ID }),
-	wire.Field("rta_ts", func(c *RouteCacheInfo) *uint32 { return &c.TS }),
-	wire.Field("rta_tsage", func(c *RouteCacheInfo) *uint32 { return &c.TSAge }),
-}
+var routeCacheInfoTable = wire.Table[*RouteCacheInfo]{Rows: func(c *RouteCacheInfo) wire.Rows {
+	return wire.Of(c,
+		wire.Field("rta_clntref", &c.ClientRefs),
+		wire.Field("rta_lastuse", &c.LastUse),
+		wire.Field("rta_expires", &c.Expires),
+		wire.Field("rta_error", &c.Error),
+		wire.Field("rta_used", &c.Used),
+		wire.Field("rta_id", &c.ID),
+		wire.Field("rta_ts", &c.TS),
+		wire.Field("rta_tsage", &c.TSAge),
+	)
+}}

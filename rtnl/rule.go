@@ -55,55 +55,61 @@ type Rule struct {
 	Rest              []wire.Attr
 }
 
-var ruleTable = wire.Table[*Rule]{
-	wire.Field("family", func(r *Rule) *Family { return &r.Family }),
-	wire.Field("dst_len", func(r *Rule) *uint8 { return &r.DstLen }),
-	wire.Field("src_len", func(r *Rule) *uint8 { return &r.SrcLen }),
-	wire.Field("tos", func(r *Rule) *uint8 { return &r.TOS }),
-	wire.Field("table", func(r *Rule) *Table8 { return &r.TableLow }),
-	wire.Pad[*Rule](2),
-	wire.Field("action", func(r *Rule) *RuleAction { return &r.Action }),
-	wire.Field("flags", func(r *Rule) *RuleFlags { return &r.Flags }),
+var ruleTable = wire.Table[*Rule]{Rows: func(r *Rule) wire.Rows {
+	return wire.Of(r,
+		wire.Field("family", &r.Family),
+		wire.Field("dst_len", &r.DstLen),
+		wire.Field("src_len", &r.SrcLen),
+		wire.Field("tos", &r.TOS),
+		wire.Field("table", &r.TableLow),
+		wire.Pad(2),
+		wire.Field("action", &r.Action),
+		wire.Field("flags", &r.Flags),
 
-	wire.IP(unix.FRA_DST, "FRA_DST", func(r *Rule) *netip.Addr { return &r.Dst }),
-	wire.IP(unix.FRA_SRC, "FRA_SRC", func(r *Rule) *netip.Addr { return &r.Src }),
-	wire.String(unix.FRA_IIFNAME, "FRA_IIFNAME", func(r *Rule) *string { return &r.In }),
-	wire.String(unix.FRA_OIFNAME, "FRA_OIFNAME", func(r *Rule) *string { return &r.Out }),
-	wire.U32(unix.FRA_PRIORITY, "FRA_PRIORITY", func(r *Rule) *uint32 { return &r.Priority }),
-	wire.U32(unix.FRA_GOTO, "FRA_GOTO", func(r *Rule) *uint32 { return &r.Goto }),
-	wire.U32(unix.FRA_FWMARK, "FRA_FWMARK", func(r *Rule) *uint32 { return &r.Mark }),
-	wire.U32(unix.FRA_FWMASK, "FRA_FWMASK", func(r *Rule) *uint32 { return &r.MarkMask }),
-	wire.U32(unix.FRA_TABLE, "FRA_TABLE", func(r *Rule) *uint32 { return &r.Table }),
-	wire.Opt(unix.FRA_SUPPRESS_IFGROUP, "FRA_SUPPRESS_IFGROUP", func(r *Rule) **uint32 { return &r.SuppressGroup }),
-	wire.Opt(unix.FRA_SUPPRESS_PREFIXLEN, "FRA_SUPPRESS_PREFIXLEN", func(r *Rule) **uint32 { return &r.SuppressPrefixLen }),
-	wire.U8(unix.FRA_L3MDEV, "FRA_L3MDEV", func(r *Rule) *uint8 { return &r.L3MDev }),
-	wire.Struct(unix.FRA_UID_RANGE, "FRA_UID_RANGE", func(r *Rule) **UIDRange { return &r.UIDs }, &uidRangeTable),
-	wire.U8(unix.FRA_PROTOCOL, "FRA_PROTOCOL", func(r *Rule) *RouteProtocol { return &r.Protocol }),
-	wire.U8(unix.FRA_IP_PROTO, "FRA_IP_PROTO", func(r *Rule) *uint8 { return &r.IPProtocol }),
-	wire.Struct(unix.FRA_SPORT_RANGE, "FRA_SPORT_RANGE", func(r *Rule) **PortRange { return &r.SrcPorts }, &portRangeTable),
-	wire.Struct(unix.FRA_DPORT_RANGE, "FRA_DPORT_RANGE", func(r *Rule) **PortRange { return &r.DstPorts }, &portRangeTable),
-	wire.Unknown(func(r *Rule) *[]wire.Attr { return &r.Rest }, words.Group("rule")),
-}
+		wire.IP(unix.FRA_DST, "FRA_DST", &r.Dst),
+		wire.IP(unix.FRA_SRC, "FRA_SRC", &r.Src),
+		wire.String(unix.FRA_IIFNAME, "FRA_IIFNAME", &r.In),
+		wire.String(unix.FRA_OIFNAME, "FRA_OIFNAME", &r.Out),
+		wire.U32(unix.FRA_PRIORITY, "FRA_PRIORITY", &r.Priority),
+		wire.U32(unix.FRA_GOTO, "FRA_GOTO", &r.Goto),
+		wire.U32(unix.FRA_FWMARK, "FRA_FWMARK", &r.Mark),
+		wire.U32(unix.FRA_FWMASK, "FRA_FWMASK", &r.MarkMask),
+		wire.U32(unix.FRA_TABLE, "FRA_TABLE", &r.Table),
+		wire.Opt(unix.FRA_SUPPRESS_IFGROUP, "FRA_SUPPRESS_IFGROUP", &r.SuppressGroup),
+		wire.Opt(unix.FRA_SUPPRESS_PREFIXLEN, "FRA_SUPPRESS_PREFIXLEN", &r.SuppressPrefixLen),
+		wire.U8(unix.FRA_L3MDEV, "FRA_L3MDEV", &r.L3MDev),
+		wire.Struct(unix.FRA_UID_RANGE, "FRA_UID_RANGE", &r.UIDs, &uidRangeTable),
+		wire.U8(unix.FRA_PROTOCOL, "FRA_PROTOCOL", &r.Protocol),
+		wire.U8(unix.FRA_IP_PROTO, "FRA_IP_PROTO", &r.IPProtocol),
+		wire.Struct(unix.FRA_SPORT_RANGE, "FRA_SPORT_RANGE", &r.SrcPorts, &portRangeTable),
+		wire.Struct(unix.FRA_DPORT_RANGE, "FRA_DPORT_RANGE", &r.DstPorts, &portRangeTable),
+		wire.Unknown(&r.Rest, words.Group("rule")),
+	)
+}}
 
 // UIDRange is struct fib_rule_uid_range, linux/fib_rules.h: the users whose sockets a rule is for, both ends included.
 type UIDRange struct {
 	First, Last uint32
 }
 
-var uidRangeTable = wire.Table[*UIDRange]{
-	wire.Field("start", func(r *UIDRange) *uint32 { return &r.First }),
-	wire.Field("end", func(r *UIDRange) *uint32 { return &r.Last }),
-}
+var uidRangeTable = wire.Table[*UIDRange]{Rows: func(r *UIDRange) wire.Rows {
+	return wire.Of(r,
+		wire.Field("start", &r.First),
+		wire.Field("end", &r.Last),
+	)
+}}
 
 // PortRange is struct fib_rule_port_range, linux/fib_rules.h, both ends included. It is in the host's byte order.
 type PortRange struct {
 	First, Last uint16
 }
 
-var portRangeTable = wire.Table[*PortRange]{
-	wire.Field("start", func(r *PortRange) *uint16 { return &r.First }),
-	wire.Field("end", func(r *PortRange) *uint16 { return &r.Last }),
-}
+var portRangeTable = wire.Table[*PortRange]{Rows: func(r *PortRange) wire.Rows {
+	return wire.Of(r,
+		wire.Field("start", &r.First),
+		wire.Field("end", &r.Last),
+	)
+}}
 
 // A RuleAction is what is done with a packet that a rule matches: FR_ACT_*, linux/fib_rules.h.
 type RuleAction uint8

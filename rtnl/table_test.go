@@ -105,9 +105,9 @@ func fixed[T any](t testing.TB, table *wire.Table[*T]) []byte {
 }
 
 func attribute(t testing.TB, typ uint16, data []byte) []byte {
-	one := []wire.Attr{{Type: typ, Data: data}}
-	table := wire.Table[*struct{}]{wire.Unknown(func(*struct{}) *[]wire.Attr { return &one })}
-	b, err := table.Encode(new(struct{}))
+	type any struct{ attrs []wire.Attr }
+	table := wire.Table[*any]{Rows: func(v *any) wire.Rows { return wire.Of(v, wire.Unknown(&v.attrs)) }}
+	b, err := table.Encode(&any{[]wire.Attr{{Type: typ, Data: data}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,17 +159,17 @@ func TestDevConfArray(t *testing.T) {
 	t.Parallel()
 	data := make([]byte, 33*4)
 	copy(data[(26-1)*4:], attribute(t, 1, nil)[2:4]) // a 1 in the host's byte order, in the upper or lower half
-	var i LinkInet
-	if err := getDevConf(&i, wire.Attr{Data: data}); err != nil {
+	var conf DevConf
+	if err := getDevConf(&conf, wire.Attr{Data: data}); err != nil {
 		t.Fatal(err)
 	}
-	if v, ok := i.Conf.Value(ConfRouteLocalnet); !ok || v == 0 {
+	if v, ok := conf.Value(ConfRouteLocalnet); !ok || v == 0 {
 		t.Errorf("route_localnet is %d, %v", v, ok)
 	}
-	if v, ok := i.Conf.Value(ConfForwarding); !ok || v != 0 {
+	if v, ok := conf.Value(ConfForwarding); !ok || v != 0 {
 		t.Errorf("forwarding is %d, %v", v, ok)
 	}
-	if _, ok := i.Conf.Value(34); ok {
+	if _, ok := conf.Value(34); ok {
 		t.Error("there is a value that was not told")
 	}
 	if _, ok := DevConf6(data).Value(33); ok {

@@ -15,10 +15,12 @@ type Veth struct {
 
 const vethInfoPeer = 1 // VETH_INFO_PEER, linux/veth.h
 
-var vethTable = wire.Table[*Veth]{
-	wire.Nest(vethInfoPeer, "VETH_INFO_PEER", func(v *Veth) **Link { return &v.Peer }, &linkAttrs),
-	wire.Named[*Veth](words.Group("veth")),
-}
+var vethTable = wire.Table[*Veth]{Rows: func(v *Veth) wire.Rows {
+	return wire.Of(v,
+		wire.Nest(vethInfoPeer, "VETH_INFO_PEER", &v.Peer, &linkAttrs),
+		wire.Named(words.Group("veth")),
+	)
+}}
 
 // VethPair describes a pair of links: one, and its peer. IFF_UP in the peer's flags makes the kernel refuse the
 // whole (ENOTCONN): it can be set up only when both are there. The peer's index counts only where the one has an index,

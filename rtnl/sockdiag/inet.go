@@ -95,56 +95,52 @@ func addr(f family, h [2]half) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// idRows are the rows of the socketID that f finds.
-func idRows[P any](f func(P) *socketID) wire.Table[P] {
-	return wire.Table[P]{
-		wire.FieldBE("idiag_sport", func(v P) *uint16 { return &f(v).SrcPort }),
-		wire.FieldBE("idiag_dport", func(v P) *uint16 { return &f(v).DstPort }),
-		wire.FieldBE("idiag_src[0:2]", func(v P) *half { return &f(v).Src[0] }),
-		wire.FieldBE("idiag_src[2:4]", func(v P) *half { return &f(v).Src[1] }),
-		wire.FieldBE("idiag_dst[0:2]", func(v P) *half { return &f(v).Dst[0] }),
-		wire.FieldBE("idiag_dst[2:4]", func(v P) *half { return &f(v).Dst[1] }),
-		wire.Field("idiag_if", func(v P) *uint32 { return &f(v).Interface }),
-		wire.Field("idiag_cookie[0]", func(v P) *uint32 { return &f(v).Cookie[0] }),
-		wire.Field("idiag_cookie[1]", func(v P) *uint32 { return &f(v).Cookie[1] }),
-	}
+// idRows are the rows of a socketID.
+func idRows(id *socketID) wire.Row {
+	return wire.Several(
+		wire.FieldBE("idiag_sport", &id.SrcPort),
+		wire.FieldBE("idiag_dport", &id.DstPort),
+		wire.FieldBE("idiag_src[0:2]", &id.Src[0]),
+		wire.FieldBE("idiag_src[2:4]", &id.Src[1]),
+		wire.FieldBE("idiag_dst[0:2]", &id.Dst[0]),
+		wire.FieldBE("idiag_dst[2:4]", &id.Dst[1]),
+		wire.Field("idiag_if", &id.Interface),
+		wire.Field("idiag_cookie[0]", &id.Cookie[0]),
+		wire.Field("idiag_cookie[1]", &id.Cookie[1]),
+	)
 }
 
-var questionTable = wire.Join(
-	wire.Table[*inetQuestion]{
-		wire.Field("sdiag_family", func(q *inetQuestion) *family { return &q.Family }),
-		wire.Field("sdiag_protocol", func(q *inetQuestion) *protocol { return &q.Protocol }),
-		wire.Field("idiag_ext", func(q *inetQuestion) *uint8 { return &q.Ext }),
-		wire.Pad[*inetQuestion](1),
-		wire.Field("idiag_states", func(q *inetQuestion) *states { return &q.States }),
-	},
-	idRows(func(q *inetQuestion) *socketID { return &q.ID }),
-	wire.Table[*inetQuestion]{
-		wire.Unknown(func(q *inetQuestion) *[]wire.Attr { return &q.Unknown }),
-	},
-)
+var questionTable = wire.Table[*inetQuestion]{Rows: func(q *inetQuestion) wire.Rows {
+	return wire.Of(q,
+		wire.Field("sdiag_family", &q.Family),
+		wire.Field("sdiag_protocol", &q.Protocol),
+		wire.Field("idiag_ext", &q.Ext),
+		wire.Pad(1),
+		wire.Field("idiag_states", &q.States),
+		idRows(&q.ID),
+		wire.Unknown(&q.Unknown),
+	)
+}}
 
 // The attributes: enum of INET_DIAG_*, which x/sys/unix does not have.
-var answerTable = wire.Join(
-	wire.Table[*inetAnswer]{
-		wire.Field("idiag_family", func(a *inetAnswer) *family { return &a.Family }),
-		wire.Field("idiag_state", func(a *inetAnswer) *state { return &a.State }),
-		wire.Field("idiag_timer", func(a *inetAnswer) *uint8 { return &a.Timer }),
-		wire.Field("idiag_retrans", func(a *inetAnswer) *uint8 { return &a.Retrans }),
-	},
-	idRows(func(a *inetAnswer) *socketID { return &a.ID }),
-	wire.Table[*inetAnswer]{
-		wire.Field("idiag_expires", func(a *inetAnswer) *uint32 { return &a.Expires }),
-		wire.Field("idiag_rqueue", func(a *inetAnswer) *uint32 { return &a.RQueue }),
-		wire.Field("idiag_wqueue", func(a *inetAnswer) *uint32 { return &a.WQueue }),
-		wire.Field("idiag_uid", func(a *inetAnswer) *uint32 { return &a.UID }),
-		wire.Field("idiag_inode", func(a *inetAnswer) *uint32 { return &a.Inode }),
-		wire.U8(8, "INET_DIAG_SHUTDOWN", func(a *inetAnswer) *uint8 { return &a.Shutdown }),
-		wire.U8(11, "INET_DIAG_SKV6ONLY", func(a *inetAnswer) *uint8 { return &a.V6Only }),
-		wire.U32(15, "INET_DIAG_MARK", func(a *inetAnswer) *uint32 { return &a.Mark }),
-		wire.Unknown(func(a *inetAnswer) *[]wire.Attr { return &a.Unknown }, words.Group("answer")),
-	},
-)
+var answerTable = wire.Table[*inetAnswer]{Rows: func(a *inetAnswer) wire.Rows {
+	return wire.Of(a,
+		wire.Field("idiag_family", &a.Family),
+		wire.Field("idiag_state", &a.State),
+		wire.Field("idiag_timer", &a.Timer),
+		wire.Field("idiag_retrans", &a.Retrans),
+		idRows(&a.ID),
+		wire.Field("idiag_expires", &a.Expires),
+		wire.Field("idiag_rqueue", &a.RQueue),
+		wire.Field("idiag_wqueue", &a.WQueue),
+		wire.Field("idiag_uid", &a.UID),
+		wire.Field("idiag_inode", &a.Inode),
+		wire.U8(8, "INET_DIAG_SHUTDOWN", &a.Shutdown),
+		wire.U8(11, "INET_DIAG_SKV6ONLY", &a.V6Only),
+		wire.U32(15, "INET_DIAG_MARK", &a.Mark),
+		wire.Unknown(&a.Unknown, words.Group("answer")),
+	)
+}}
 
 var (
 	question = wire.Message[inetQuestion]{Type: unix.SOCK_DIAG_BY_FAMILY, Name: "SOCK_DIAG_BY_FAMILY", Body: &questionTable}

@@ -34,17 +34,21 @@ type link struct {
 
 type info struct{ Kind string }
 
-var infoTable = wire.Table[*info]{wire.String(1, "IFLA_INFO_KIND", func(i *info) *string { return &i.Kind })}
+var infoTable = wire.Table[*info]{Rows: func(i *info) wire.Rows {
+	return wire.Of(i, wire.String(1, "IFLA_INFO_KIND", &i.Kind))
+}}
 
-var linkTable = wire.Table[*link]{
-	wire.Field("ifi_family", func(l *link) *uint8 { return &l.Family }),
-	wire.Pad[*link](3),
-	wire.Field("ifi_index", func(l *link) *uint32 { return &l.Index }),
-	wire.String(3, "IFLA_IFNAME", func(l *link) *string { return &l.Name }),
-	wire.U32(4, "IFLA_MTU", func(l *link) *uint32 { return &l.MTU }),
-	wire.Bytes(23, "IFLA_STATS64", func(l *link) *[]byte { return &l.Stats }),
-	wire.Nest(18, "IFLA_LINKINFO", func(l *link) **info { return &l.Info }, &infoTable),
-}
+var linkTable = wire.Table[*link]{Rows: func(l *link) wire.Rows {
+	return wire.Of(l,
+		wire.Field("ifi_family", &l.Family),
+		wire.Pad(3),
+		wire.Field("ifi_index", &l.Index),
+		wire.String(3, "IFLA_IFNAME", &l.Name),
+		wire.U32(4, "IFLA_MTU", &l.MTU),
+		wire.Bytes(23, "IFLA_STATS64", &l.Stats),
+		wire.Nest(18, "IFLA_LINKINFO", &l.Info, &infoTable),
+	)
+}}
 
 func messages() map[uint16]*wire.Message[link] {
 	byType := map[uint16]*wire.Message[link]{}
@@ -99,21 +103,30 @@ type answer struct {
 
 type maxLength struct{ Type, Max uint32 }
 
-var answerTable = wire.Table[*answer]{
-	wire.Field("error", func(a *answer) *int32 { return &a.Errno }),
-	wire.Field("nlmsg_len", func(a *answer) *uint32 { return &a.Len }),
-	wire.Field("nlmsg_type", func(a *answer) *uint16 { return &a.Type }),
-	wire.Field("nlmsg_flags", func(a *answer) *uint16 { return &a.Flags }),
-	wire.Field("nlmsg_seq", func(a *answer) *uint32 { return &a.Seq }),
-	wire.Field("nlmsg_pid", func(a *answer) *uint32 { return &a.Port }),
-	wire.String(1, "NLMSGERR_ATTR_MSG", func(a *answer) *string { return &a.Msg }),
-	wire.U32(2, "NLMSGERR_ATTR_OFFS", func(a *answer) *uint32 { return &a.Offset }),
-	wire.Nest(4, "NLMSGERR_ATTR_POLICY", func(a *answer) **maxLength { return &a.Policy }, &wire.Table[*maxLength]{
-		wire.U32(1, "TYPE", func(m *maxLength) *uint32 { return &m.Type }),
-		wire.U32(7, "MAX_LENGTH", func(m *maxLength) *uint32 { return &m.Max }),
-	}),
-	wire.U32(5, "NLMSGERR_ATTR_MISS_TYPE", func(a *answer) *uint32 { return &a.MissType }),
-	wire.U32(6, "NLMSGERR_ATTR_MISS_NEST", func(a *answer) *uint32 { return &a.MissNest }),
+var answerTable = wire.Table[*answer]{Rows: func(a *answer) wire.Rows {
+	return wire.Of(a,
+		wire.Field("error", &a.Errno),
+		wire.Field("nlmsg_len", &a.Len),
+		wire.Field("nlmsg_type", &a.Type),
+		wire.Field("nlmsg_flags", &a.Flags),
+		wire.Field("nlmsg_seq", &a.Seq),
+		wire.Field("nlmsg_pid", &a.Port),
+		wire.String(1, "NLMSGERR_ATTR_MSG", &a.Msg),
+		wire.U32(2, "NLMSGERR_ATTR_OFFS", &a.Offset),
+		wire.Nest(4, "NLMSGERR_ATTR_POLICY", &a.Policy, &wire.Table[*maxLength]{Rows: func(m *maxLength) wire.Rows {
+			return wire.Of(m,
+				wire.U32(1, "TYPE", &m.Type),
+				wire.U32(7, "MAX_LENGTH", &m.Max),
+			)
+		}}),
+		wire.U32(5, "NLMSGERR_ATTR_MISS_TYPE", &a.MissType),
+		wire.U32(6, "NLMSGERR_ATTR_MISS_NEST", &a.MissNest),
+	)
+}}
+
+// padding is a body of n bytes that hold nothing.
+func padding(n int) *wire.Table[*struct{}] {
+	return &wire.Table[*struct{}]{Rows: func(v *struct{}) wire.Rows { return wire.Of(v, wire.Pad(n)) }}
 }
 
 // answered is an NLMSG_ERROR: NLM_F_CAPPED, and NLM_F_ACK_TLVS where there is something to say.
@@ -181,8 +194,8 @@ func play(t *testing.T, tracer wire.Tracer) {
 		bytes.Join([][]byte{
 			encode(t, m[16], netlink.Multi, &link{Index: 1, Name: "lo", MTU: 65536, Stats: make([]byte, 192)}, 5),
 			encode(t, m[16], netlink.Multi, &link{Index: 2, Name: "evil\x1b[2J\n"}, 5),
-			encode(t, &wire.Message[struct{}]{Type: 99, Body: &wire.Table[*struct{}]{wire.Pad[*struct{}](5)}}, netlink.Multi, &struct{}{}, 5),
-			encode(t, &wire.Message[struct{}]{Type: uint16(netlink.Done), Body: &wire.Table[*struct{}]{wire.Pad[*struct{}](4)}}, netlink.Multi, &struct{}{}, 5),
+			encode(t, &wire.Message[struct{}]{Type: 99, Body: padding(5)}, netlink.Multi, &struct{}{}, 5),
+			encode(t, &wire.Message[struct{}]{Type: uint16(netlink.Done), Body: padding(4)}, netlink.Multi, &struct{}{}, 5),
 		}, nil),
 		answered(t, 7, answer{Msg: "a warning"}),
 		answered(t, 9, answer{Errno: -int32(unix.EINVAL), Type: 16, MissType: 1, MissNest: 24}),

@@ -30,14 +30,16 @@ type extendedAck struct {
 	MissNest *uint32 // Offset of the attribute that it should have been in; nil for the message's body
 }
 
-var ackTable = Table[*extendedAck]{
-	String(1, "NLMSGERR_ATTR_MSG", func(a *extendedAck) *string { return &a.Msg }),
-	U32(2, "NLMSGERR_ATTR_OFFS", func(a *extendedAck) *uint32 { return &a.Offset }),
-	Bytes(3, "NLMSGERR_ATTR_COOKIE", func(a *extendedAck) *[]byte { return &a.Cookie }),
-	Nest(4, "NLMSGERR_ATTR_POLICY", func(a *extendedAck) **policy { return &a.Policy }, &policyTable),
-	U32(5, "NLMSGERR_ATTR_MISS_TYPE", func(a *extendedAck) *uint32 { return &a.MissType }),
-	Opt(6, "NLMSGERR_ATTR_MISS_NEST", func(a *extendedAck) **uint32 { return &a.MissNest }),
-}
+var ackTable = Table[*extendedAck]{Rows: func(a *extendedAck) Rows {
+	return Of(a,
+		String(1, "NLMSGERR_ATTR_MSG", &a.Msg),
+		U32(2, "NLMSGERR_ATTR_OFFS", &a.Offset),
+		Bytes(3, "NLMSGERR_ATTR_COOKIE", &a.Cookie),
+		Nest(4, "NLMSGERR_ATTR_POLICY", &a.Policy, &policyTable),
+		U32(5, "NLMSGERR_ATTR_MISS_TYPE", &a.MissType),
+		Opt(6, "NLMSGERR_ATTR_MISS_NEST", &a.MissNest),
+	)
+}}
 
 // policy is what the kernel accepts of the attribute at fault: enum netlink_policy_type_attr, linux/netlink.h.
 type policy struct {
@@ -62,16 +64,18 @@ func (k attrKind) String() string {
 	return strconv.FormatUint(uint64(k), 10)
 }
 
-var policyTable = Table[*policy]{
-	U32(1, "NL_POLICY_TYPE_ATTR_TYPE", func(p *policy) *attrKind { return &p.Type }),
-	U64(2, "NL_POLICY_TYPE_ATTR_MIN_VALUE_S", func(p *policy) *int64 { return &p.MinSigned }),
-	U64(3, "NL_POLICY_TYPE_ATTR_MAX_VALUE_S", func(p *policy) *int64 { return &p.MaxSigned }),
-	U64(4, "NL_POLICY_TYPE_ATTR_MIN_VALUE_U", func(p *policy) *uint64 { return &p.Min }),
-	U64(5, "NL_POLICY_TYPE_ATTR_MAX_VALUE_U", func(p *policy) *uint64 { return &p.Max }),
-	U32(6, "NL_POLICY_TYPE_ATTR_MIN_LENGTH", func(p *policy) *uint32 { return &p.MinLength }),
-	U32(7, "NL_POLICY_TYPE_ATTR_MAX_LENGTH", func(p *policy) *uint32 { return &p.MaxLength }),
-	U64(12, "NL_POLICY_TYPE_ATTR_MASK", func(p *policy) *uint64 { return &p.Mask }),
-}
+var policyTable = Table[*policy]{Rows: func(p *policy) Rows {
+	return Of(p,
+		U32(1, "NL_POLICY_TYPE_ATTR_TYPE", &p.Type),
+		U64(2, "NL_POLICY_TYPE_ATTR_MIN_VALUE_S", &p.MinSigned),
+		U64(3, "NL_POLICY_TYPE_ATTR_MAX_VALUE_S", &p.MaxSigned),
+		U64(4, "NL_POLICY_TYPE_ATTR_MIN_VALUE_U", &p.Min),
+		U64(5, "NL_POLICY_TYPE_ATTR_MAX_VALUE_U", &p.Max),
+		U32(6, "NL_POLICY_TYPE_ATTR_MIN_LENGTH", &p.MinLength),
+		U32(7, "NL_POLICY_TYPE_ATTR_MAX_LENGTH", &p.MaxLength),
+		U64(12, "NL_POLICY_TYPE_ATTR_MASK", &p.Mask),
+	)
+}}
 
 // ackParts are the places in the body of an NLMSG_ERROR or NLMSG_DONE.
 type ackParts struct {

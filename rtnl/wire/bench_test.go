@@ -29,33 +29,44 @@ type benchInfo struct {
 
 type benchVeth struct{ Peer *benchLink }
 
-var benchLinkFields = Table[*benchLink]{
-	Field("ifi_family", func(l *benchLink) *uint8 { return &l.Family }),
-	Pad[*benchLink](1),
-	Field("ifi_type", func(l *benchLink) *uint16 { return &l.Type }),
-	Field("ifi_index", func(l *benchLink) *int32 { return &l.Index }),
-	Field("ifi_flags", func(l *benchLink) *uint32 { return &l.Flags }),
-	Field("ifi_change", func(l *benchLink) *uint32 { return &l.Change }),
-	MAC(1, "IFLA_ADDRESS", func(l *benchLink) *net.HardwareAddr { return &l.MAC }),
-	String(3, "IFLA_IFNAME", func(l *benchLink) *string { return &l.Name }),
-	Opt(28, "IFLA_NET_NS_FD", func(l *benchLink) **uint32 { return &l.NetNS }),
-	U32(31, "IFLA_NUM_TX_QUEUES", func(l *benchLink) *uint32 { return &l.TxQ }),
-	U32(32, "IFLA_NUM_RX_QUEUES", func(l *benchLink) *uint32 { return &l.RxQ }),
+var benchLinkFields = Table[*benchLink]{Rows: func(l *benchLink) Rows { return Of(l, benchLinkRows(l)) }}
+
+func benchLinkRows(l *benchLink) Row {
+	return Several(
+		Field("ifi_family", &l.Family),
+		Pad(1),
+		Field("ifi_type", &l.Type),
+		Field("ifi_index", &l.Index),
+		Field("ifi_flags", &l.Flags),
+		Field("ifi_change", &l.Change),
+		MAC(1, "IFLA_ADDRESS", &l.MAC),
+		String(3, "IFLA_IFNAME", &l.Name),
+		Opt(28, "IFLA_NET_NS_FD", &l.NetNS),
+		U32(31, "IFLA_NUM_TX_QUEUES", &l.TxQ),
+		U32(32, "IFLA_NUM_RX_QUEUES", &l.RxQ),
+	)
 }
 
-var benchVethTable = Table[*benchVeth]{
-	Nest(1, "VETH_INFO_PEER", func(v *benchVeth) **benchLink { return &v.Peer }, &benchLinkFields),
-}
+var benchVethTable = Table[*benchVeth]{Rows: func(v *benchVeth) Rows {
+	return Of(v,
+		Nest(1, "VETH_INFO_PEER", &v.Peer, &benchLinkFields),
+	)
+}}
 
-var benchInfoTable = Table[*benchInfo]{
-	String(1, "IFLA_INFO_KIND", func(i *benchInfo) *string { return &i.Kind }),
-	NestBy(2, "IFLA_INFO_DATA", func(i *benchInfo) string { return i.Kind }, func(i *benchInfo) *any { return &i.Data },
-		Kinds{KindOf("veth", &benchVethTable)}),
-}
+var benchInfoTable = Table[*benchInfo]{Rows: func(i *benchInfo) Rows {
+	return Of(i,
+		String(1, "IFLA_INFO_KIND", &i.Kind),
+		NestBy(2, "IFLA_INFO_DATA", &i.Kind, &i.Data,
+			Kinds{KindOf("veth", &benchVethTable)}),
+	)
+}}
 
-var benchLinkTable = Join(benchLinkFields, Table[*benchLink]{
-	Nest(18, "IFLA_LINKINFO", func(l *benchLink) **benchInfo { return &l.Info }, &benchInfoTable),
-})
+var benchLinkTable = Table[*benchLink]{Rows: func(l *benchLink) Rows {
+	return Of(l,
+		benchLinkRows(l),
+		Nest(18, "IFLA_LINKINFO", &l.Info, &benchInfoTable),
+	)
+}}
 
 var newBenchLink = &Message[benchLink]{Type: 16, Name: "RTM_NEWLINK", Body: &benchLinkTable}
 

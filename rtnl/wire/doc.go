@@ -34,15 +34,18 @@
 //		MTU    uint32 // bytes
 //	}
 //
-//	var thingTable = wire.Table[*Thing]{
-//		wire.Field("family", func(t *Thing) *uint8 { return &t.Family }),
-//		wire.Pad[*Thing](3),
-//		wire.Field("index", func(t *Thing) *uint32 { return &t.Index }),
-//		wire.String(1, "THING_NAME", func(t *Thing) *string { return &t.Name }),
-//		wire.U32(2, "THING_MTU", func(t *Thing) *uint32 { return &t.MTU }),
-//	}
+//	var thingTable = wire.Table[*Thing]{Rows: func(t *Thing) wire.Rows {
+//		return wire.Of(t,
+//			wire.Field("family", &t.Family),
+//			wire.Pad(3),
+//			wire.Field("index", &t.Index),
+//			wire.String(1, "THING_NAME", &t.Name),
+//			wire.U32(2, "THING_MTU", &t.MTU),
+//		)
+//	}}
 //
-// From it come Encode, Decode and Show (the tree that a trace prints), and PathAt. When the kernel refuses a message, its
+// The rows are made when the table is first used, of a sample: t is a Thing that holds nothing, and says only where in
+// a Thing each field is. From the table come Encode, Decode and Show (the tree that a trace prints), and PathAt. When the kernel refuses a message, its
 // extended acknowledgement (extended ACK: attributes after the error number) can say at which byte of the request the
 // fault is. PathAt turns that offset into a name. Of a Thing that is called "web", byte 32 of the message is where
 // THING_MTU begins: 16 bytes of header, 8 of struct, 8 of THING_NAME. There is no second place that could disagree.

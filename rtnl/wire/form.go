@@ -19,7 +19,7 @@ func (r *row) form() Form {
 		return c.form()
 	case *optional:
 		return c.form()
-	case *text, *texts:
+	case *text, texts:
 		return Chars
 	case padding:
 		return Filler

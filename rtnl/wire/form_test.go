@@ -13,14 +13,16 @@ func TestForm(t *testing.T) {
 		Blob  []byte
 	}
 	seven := uint32(7)
-	table := Table[*all]{
-		Field("host", func(a *all) *uint32 { return &a.Host }),
-		FieldBE("net", func(a *all) *uint16 { return &a.Net }),
-		Pad[*all](2),
-		OptBE(1, "A_MAYBE", func(a *all) **uint32 { return &a.Maybe }),
-		String(2, "A_NAME", func(a *all) *string { return &a.Name }),
-		Bytes(3, "A_BLOB", func(a *all) *[]byte { return &a.Blob }),
-	}
+	table := Table[*all]{Rows: func(a *all) Rows {
+		return Of(a,
+			Field("host", &a.Host),
+			FieldBE("net", &a.Net),
+			Pad(2),
+			OptBE(1, "A_MAYBE", &a.Maybe),
+			String(2, "A_NAME", &a.Name),
+			Bytes(3, "A_BLOB", &a.Blob),
+		)
+	}}
 	b, err := table.Encode(&all{1, 2, &seven, "x", []byte{1}})
 	if err != nil {
 		t.Fatal(err)

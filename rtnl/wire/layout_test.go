@@ -1,12 +1,14 @@
 package wire
 
 import (
-	"runtime"
+	"reflect"
+	"strings"
+	"sync"
 	"testing"
 	"unsafe"
 )
 
-// A holder has a field of every sort that a row's function returns the address of.
+// A holder has a field of every sort that a row is of.
 type holder struct {
 	number uint16
 	text   string
@@ -20,109 +22,113 @@ type holder struct {
 	outer   *leaf
 }
 
-// What table.go does with unsafe.Pointer rests on these sizes.
-func TestRowLayout(t *testing.T) {
+// What of does with unsafe.Pointer rests on this: a Table has the same fields as its rows, whatever its type is.
+func TestTableLayout(t *testing.T) {
 	t.Parallel()
-	const pointer = unsafe.Sizeof(uintptr(0))
-	for name, size := range map[string]uintptr{
-		"Row[*holder]":                unsafe.Sizeof(Row[*holder]{}),
-		"Row[*thing]":                 unsafe.Sizeof(Row[*thing]{}),
-		"*row":                        unsafe.Sizeof((*row)(nil)),
-		"*holder":                     unsafe.Sizeof((*holder)(nil)),
-		"getter":                      unsafe.Sizeof(getter(nil)),
-		"func(*holder) **uint32":      unsafe.Sizeof((func(*holder) **uint32)(nil)),
-		"the offset of row in a Row":  pointer + unsafe.Offsetof(Row[*holder]{}.row),
-		"a third of Table[*holder]{}": unsafe.Sizeof(Table[*holder]{}) / 3,
-		"a third of rows{}":           unsafe.Sizeof(rows{}) / 3,
-	} {
-		if size != pointer {
-			t.Errorf("%s has %d bytes, and a pointer %d", name, size, pointer)
+	want := reflect.TypeFor[rows]()
+	for _, typ := range []reflect.Type{reflect.TypeFor[Table[*holder]](), reflect.TypeFor[Table[*thing]]()} {
+		if typ.Size() != want.Size() || typ.NumField() != want.NumField() {
+			t.Fatalf("%s has %d bytes in %d fields, want %d in %d", typ, typ.Size(), typ.NumField(), want.Size(), want.NumField())
 		}
-	}
-}
-
-// The table without its type has the same rows.
-func TestTableOf(t *testing.T) {
-	t.Parallel()
-	rs := *of(&thingTable)
-	if len(rs) != len(thingTable) || cap(rs) != cap(thingTable) {
-		t.Fatalf("%d rows of %d, want %d of %d", len(rs), cap(rs), len(thingTable), cap(thingTable))
-	}
-	for i, r := range thingTable {
-		if rs[i] != r.row {
-			t.Errorf("row %d is %p, want %p (%s)", i, rs[i], r.row, r.row.name)
-		}
-	}
-	if empty := (Table[*thing]{}); len(*of(&empty)) != 0 {
-		t.Errorf("an empty table has %d rows", len(*of(&empty)))
-	}
-}
-
-// A getter finds the field that the typed function finds, of any type, in a struct on the heap, on the stack, and in a slice.
-func TestGetter(t *testing.T) {
-	t.Parallel()
-	var onStack holder
-	many := make([]holder, 3)
-	for name, v := range map[string]*holder{"heap": new(holder), "stack": &onStack, "slice": &many[1]} {
-		for field, got := range map[string][2]unsafe.Pointer{
-			"number":        {at(func(h *holder) *uint16 { return &h.number })(address(v)), unsafe.Pointer(&v.number)},
-			"text":          {at(func(h *holder) *string { return &h.text })(address(v)), unsafe.Pointer(&v.text)},
-			"nested.deep":   {at(func(h *holder) *uint64 { return &h.nested.deep })(address(v)), unsafe.Pointer(&v.nested.deep)},
-			"list":          {at(func(h *holder) *[]Attr { return &h.list })(address(v)), unsafe.Pointer(&v.list)},
-			"pointer":       {at(func(h *holder) **uint32 { return &h.pointer })(address(v)), unsafe.Pointer(&v.pointer)},
-			"any":           {at(func(h *holder) *any { return &h.any })(address(v)), unsafe.Pointer(&v.any)},
-			"outer":         {at(func(h *holder) **leaf { return &h.outer })(address(v)), unsafe.Pointer(&v.outer)},
-			"pad, an array": {at(func(h *holder) *[3]byte { return &h.nested.pad })(address(v)), unsafe.Pointer(&v.nested.pad)},
-		} {
-			if got[0] != got[1] {
-				t.Errorf("%s, %s: %p, want %p", name, field, got[0], got[1])
+		for i := range typ.NumField() {
+			got, want := typ.Field(i), want.Field(i)
+			if got.Offset != want.Offset || got.Type.Size() != want.Type.Size() || i > 0 && got.Type != want.Type {
+				t.Errorf("%s.%s, of %s, is at %d; want %s at %d", typ, got.Name, got.Type, got.Offset, want.Type, want.Offset)
 			}
 		}
 	}
 }
 
-// A getter may capture variables, and follow a pointer to another struct; what it returns keeps that alive.
-func TestGetterOfClosure(t *testing.T) {
+// A table called by its rows' type makes the rows that its function makes, once, also where many ask at a time.
+func TestTableOf(t *testing.T) {
 	t.Parallel()
-	at := at(closure(2))
-	v := &[]holder{{}, {}, {outer: &leaf{Size: 9}}}
-	size := (*uint64)(at(address(v)))
-	v = nil
-	for range 3 {
-		runtime.GC()
+	made := 0
+	table := Table[*holder]{Rows: func(h *holder) Rows {
+		made++
+		return Of(h, Field("number", &h.number), String(1, "TEXT", &h.text))
+	}}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if list := of(&table).all(); len(list) != 2 || list[1].name != "TEXT" {
+				t.Errorf("the rows are %v", list)
+			}
+		})
 	}
-	if *size != 9 {
-		t.Errorf("it is %d, want 9", *size)
+	all.Wait()
+	if made != 1 {
+		t.Errorf("they are made %d times", made)
+	}
+	if got, want := of(&table).of, reflect.TypeFor[holder](); got != want {
+		t.Errorf("they are of %s, want %s", got, want)
+	}
+	if list := of(&Table[*thing]{}).all(); len(list) != 0 {
+		t.Errorf("a table without a function has the rows %v", list)
 	}
 }
 
-//go:noinline
-func closure(i int) func(*[]holder) *uint64 {
-	return func(list *[]holder) *uint64 { return &(*list)[i].outer.Size }
-}
-
-// A value that a getter's pointer is used to write is seen by the typed struct, also where the stack moves meanwhile.
-func TestGetterWrites(t *testing.T) {
+// A row finds the field that it was made of, of any type, in a struct on the heap, on the stack, and in a slice.
+func TestSpot(t *testing.T) {
 	t.Parallel()
-	var v holder // on this goroutine's stack, if the compiler finds that it may
-	text := at(func(h *holder) *string {
-		deepen(1 << 10)
-		return &h.text
-	})
-	*(*string)(text(address(&v))) = "written"
-	if v.text != "written" {
-		t.Errorf("the field is %q", v.text)
+	table := Table[*holder]{Rows: func(h *holder) Rows {
+		return Of(h,
+			Field("number", &h.number),
+			Several(String(1, "TEXT", &h.text), Several(U64(2, "DEEP", &h.nested.deep))),
+			Field("pad", &h.nested.pad[2]),
+			Unknown(&h.list),
+			Opt(3, "POINTER", &h.pointer),
+			NestBy(4, "ANY", &h.text, &h.any, nil),
+			Nest(5, "OUTER", &h.outer, &leafTable),
+			When(&h.number, func(n uint16) bool { return n == 7 }, U64(6, "DEEP", &h.nested.deep)),
+		)
+	}}
+	var onStack holder
+	many := make([]holder, 3)
+	for name, v := range map[string]*holder{"heap": new(holder), "stack": &onStack, "slice": &many[1]} {
+		for i, want := range []unsafe.Pointer{
+			unsafe.Pointer(&v.number), unsafe.Pointer(&v.text), unsafe.Pointer(&v.nested.deep), unsafe.Pointer(&v.nested.pad[2]),
+			unsafe.Pointer(&v.list), unsafe.Pointer(&v.pointer), unsafe.Pointer(&v.any), unsafe.Pointer(&v.outer),
+			unsafe.Pointer(&v.nested.deep),
+		} {
+			r := of(&table).all()[i]
+			if got := r.value.in(address(v)); got != want {
+				t.Errorf("%s, row %d, %q: %p, want %p", name, i, r.name, got, want)
+			}
+			if r.value.sample != nil || r.key.sample != nil {
+				t.Errorf("row %d, %q, keeps the sample", i, r.name)
+			}
+		}
+		key := of(&table).all()[6].key.in(address(v))
+		if cond := of(&table).all()[8].key.in(address(v)); key != unsafe.Pointer(&v.text) || cond != unsafe.Pointer(&v.number) {
+			t.Errorf("%s: the keys are at %p and %p, want %p and %p", name, key, cond, &v.text, &v.number)
+		}
 	}
 }
 
-// deepen makes the stack larger, so that it is copied elsewhere.
-//
-//go:noinline
-func deepen(n int) (sum byte) {
-	var frame [512]byte
-	frame[n%len(frame)] = 1
-	if n > 0 {
-		sum = deepen(n - 1)
+// A row of what is not in the struct is found when the table is made, and not when it writes somewhere.
+func TestRowOfNoField(t *testing.T) {
+	t.Parallel()
+	var elsewhere holder
+	for want, table := range map[string]*Table[*holder]{
+		"TEXT is of no field of wire.holder": {Rows: func(h *holder) Rows { return Of(h, String(1, "TEXT", &elsewhere.text)) }},
+		"DATA is of no field of wire.holder": {Rows: func(h *holder) Rows {
+			return Of(h, NestBy(1, "DATA", &elsewhere.text, &h.any, nil))
+		}},
+	} {
+		func() {
+			defer func() {
+				if said, _ := recover().(string); !strings.Contains(said, want) {
+					t.Errorf("the panic says %q, want %q", said, want)
+				}
+			}()
+			table.Show(nil)
+		}()
 	}
-	return sum + frame[n%len(frame)]
+	huge := Table[*[1 << 13]byte]{Rows: func(v *[1 << 13]byte) Rows { return Of(v, Field("first", &v[0])) }}
+	defer func() {
+		if said, _ := recover().(string); !strings.Contains(said, "larger than a sample can be") {
+			t.Errorf("the panic says %q", said)
+		}
+	}()
+	huge.Show(nil)
 }

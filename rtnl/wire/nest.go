@@ -7,48 +7,52 @@ import (
 )
 
 // Nest is an attribute whose payload is described by a table of its own. nil is not sent.
-func Nest[P, Q any](typ uint16, name string, f func(P) *Q, t *Table[Q]) Row[P] {
-	return Row[P]{nestRow(typ, name, flagNested, of(t), at(f), reflect.TypeFor[Q]())}
+func Nest[Q any](typ uint16, name string, f *Q, t *Table[Q]) Row {
+	return Row{nestRow(typ, name, flagNested, unsafe.Pointer(f), of(t))}
 }
 
 // Struct is an attribute whose payload is a C struct: a table that has fields only. nil is not sent.
-func Struct[P, Q any](typ uint16, name string, f func(P) *Q, t *Table[Q]) Row[P] {
-	return Row[P]{nestRow(typ, name, 0, of(t), at(f), reflect.TypeFor[Q]())}
+func Struct[Q any](typ uint16, name string, f *Q, t *Table[Q]) Row {
+	return Row{nestRow(typ, name, 0, unsafe.Pointer(f), of(t))}
 }
 
 //go:noinline
-func nestRow(typ uint16, name string, flags uint16, t *rows, at getter, pointer reflect.Type) *row {
-	return attribute(typ, name, &nest{flags, t, at, pointer.Elem()})
+func nestRow(typ uint16, name string, flags uint16, field unsafe.Pointer, t *rows) *row {
+	return attribute(typ, name, field, &nest{flags, t})
 }
 
 type nest struct {
 	flags uint16
 	table *rows
-	at    getter
-	typ   reflect.Type // of the struct
 }
 
 func (n *nest) put(e *Encoder, r *row, v unsafe.Pointer) {
-	if x := *(*unsafe.Pointer)(n.at(v)); x != nil {
+	if x := *(*unsafe.Pointer)(r.value.in(v)); x != nil {
 		start := e.begin(r.typ | n.flags)
 		n.table.encode(e, x)
 		e.end(start)
 	}
 }
 
-func (n *nest) get(v unsafe.Pointer, a Attr) error {
-	x := reflect.New(n.typ).UnsafePointer()
-	*(*unsafe.Pointer)(n.at(v)) = x
+func (n *nest) get(r *row, v unsafe.Pointer, a Attr) error {
+	x := n.table.new()
+	*(*unsafe.Pointer)(r.value.in(v)) = x
 	return n.table.decode(a.Data, x)
 }
 
-func (n *nest) show(Attr) string            { return "" } // its fields and attributes say it
-func (n *nest) inner(unsafe.Pointer) layout { return n.table }
-func (n *nest) shapeless() bool             { return false }
+// new makes a struct of the table's.
+func (rs *rows) new() unsafe.Pointer {
+	rs.all()
+	return reflect.New(rs.of).UnsafePointer()
+}
+
+func (n *nest) show(Attr) string                  { return "" } // its fields and attributes say it
+func (n *nest) inner(*row, unsafe.Pointer) layout { return n.table }
+func (n *nest) shapeless() bool                   { return false }
 
 // List is an attribute that holds a list: in it, one attribute of type elem for each element. An empty list is not sent.
-func List[P, N any](typ uint16, name string, elem uint16, elemName string, f func(P) *[]N, t *Table[*N]) Row[P] {
-	return Row[P]{attribute(typ, name, &listOf{elem, elemName, of(t), at(f), grow[N], unsafe.Sizeof(*new(N))})}
+func List[N any](typ uint16, name string, elem uint16, elemName string, f *[]N, t *Table[*N]) Row {
+	return Row{attribute(typ, name, unsafe.Pointer(f), &listOf{elem, elemName, of(t), grow[N], unsafe.Sizeof(*new(N))})}
 }
 
 // grow appends an empty element to the slice at p, and returns the element's address.
@@ -62,14 +66,13 @@ type listOf struct {
 	elem     uint16
 	elemName string
 	table    *rows
-	at       getter
 	grow     func(unsafe.Pointer) unsafe.Pointer
 	stride   uintptr // bytes of an element
 }
 
 func (l *listOf) put(e *Encoder, r *row, v unsafe.Pointer) {
 	// All slices have one shape: where the elements are, and how many.
-	all := *(*[]struct{})(l.at(v))
+	all := *(*[]struct{})(r.value.in(v))
 	if len(all) == 0 {
 		return
 	}
@@ -83,61 +86,58 @@ func (l *listOf) put(e *Encoder, r *row, v unsafe.Pointer) {
 	e.end(start)
 }
 
-func (l *listOf) get(v unsafe.Pointer, a Attr) error {
+func (l *listOf) get(r *row, v unsafe.Pointer, a Attr) error {
 	for one := range attrs(a.Data) {
 		if one.bad {
 			return ErrTruncated
 		}
-		if err := l.table.decode(one.Data, l.grow(l.at(v))); err != nil {
+		if err := l.table.decode(one.Data, l.grow(r.value.in(v))); err != nil {
 			return fmt.Errorf("%s: %w", l.elemName, err)
 		}
 	}
 	return nil
 }
 
-func (l *listOf) show(Attr) string            { return "" } // its elements say it
-func (l *listOf) inner(unsafe.Pointer) layout { return elements{l.elemName, l.elem, l.table} }
-func (l *listOf) shapeless() bool             { return false }
+func (l *listOf) show(Attr) string                  { return "" } // its elements say it
+func (l *listOf) inner(*row, unsafe.Pointer) layout { return elements{l.elemName, l.elem, l.table} }
+func (l *listOf) shapeless() bool                   { return false }
 
 // NestBy is an attribute whose table depends on a name that another attribute holds: IFLA_INFO_DATA by IFLA_INFO_KIND,
 // NFTA_EXPR_DATA by NFTA_EXPR_NAME. data holds a pointer to the kind's struct, a Raw where kinds has no such
 // name, or nil, which is not sent.
-func NestBy[P any](typ uint16, name string, key func(P) string, data func(P) *any, kinds Kinds) Row[P] {
-	c := &nestBy{func(v unsafe.Pointer) string { return key(pointer[P](v)) }, at(data), kinds, reflect.TypeFor[P]().Elem()}
-	return Row[P]{&row{typ: typ, name: name, role: late, codec: c}}
+func NestBy(typ uint16, name string, key *string, data *any, kinds Kinds) Row {
+	return Row{&row{
+		typ: typ, name: name, role: late, codec: &nestBy{kinds},
+		value: spot{sample: unsafe.Pointer(data)}, key: spot{sample: unsafe.Pointer(key)},
+	}}
 }
 
-// pointer is address the other way.
-func pointer[P any](v unsafe.Pointer) P { return *(*P)(unsafe.Pointer(&v)) }
+type nestBy struct{ kinds Kinds }
 
-type nestBy struct {
-	key   func(v unsafe.Pointer) string
-	at    getter
-	kinds Kinds
-	typ   reflect.Type // of the struct that the row is of
-}
+// kind is the kind that the key in v names; nil where there is none.
+func (n *nestBy) kind(r *row, v unsafe.Pointer) *Kind { return n.kinds.find(*(*string)(r.key.in(v))) }
 
 func (n *nestBy) put(e *Encoder, r *row, v unsafe.Pointer) {
-	data := *(*any)(n.at(v))
+	data := *(*any)(r.value.in(v))
 	if data == nil {
 		return
 	}
 	start := e.begin(r.typ | flagNested)
 	if raw, ok := data.(Raw); ok {
 		copy(e.grow(len(raw)), raw)
-	} else if k := n.kinds.find(n.key(v)); k == nil {
-		e.fail("%s: %q is not known here, so its data can only be a wire.Raw", r.name, n.key(v))
+	} else if k := n.kind(r, v); k == nil {
+		e.fail("%s: %q is not known here, so its data can only be a wire.Raw", r.name, *(*string)(r.key.in(v)))
 	} else if x := k.address(data); x == nil {
-		e.fail("%s: a %T cannot be the data of %q", r.name, data, n.key(v))
+		e.fail("%s: a %T cannot be the data of %q", r.name, data, k.name)
 	} else {
 		k.table.encode(e, x)
 	}
 	e.end(start)
 }
 
-func (n *nestBy) get(v unsafe.Pointer, a Attr) error {
-	data := (*any)(n.at(v))
-	k := n.kinds.find(n.key(v))
+func (n *nestBy) get(r *row, v unsafe.Pointer, a Attr) error {
+	data := (*any)(r.value.in(v))
+	k := n.kind(r, v)
 	if k == nil {
 		*data = Raw(append([]byte{}, a.Data...))
 		return nil
@@ -148,51 +148,43 @@ func (n *nestBy) get(v unsafe.Pointer, a Attr) error {
 
 func (n *nestBy) show(a Attr) string { return hex(a.Data) }
 func (n *nestBy) shapeless() bool    { return true }
-func (n *nestBy) of() reflect.Type   { return n.typ }
 
-func (n *nestBy) inner(v unsafe.Pointer) layout {
-	if k := n.kinds.find(n.key(v)); k != nil {
+func (n *nestBy) inner(r *row, v unsafe.Pointer) layout {
+	if k := n.kind(r, v); k != nil {
 		return k.table
 	}
 	return nil
 }
 
-// When is a row that means something only where fields of the fixed struct say so; elsewhere it is passed over, and shown
+// When is a row that means something only where a field of the fixed struct says so; elsewhere it is passed over, and shown
 // as a dictionary has it.
-func When[P any](cond func(P) bool, r Row[P]) Row[P] {
-	c := &guarded{r.row.codec, func(v unsafe.Pointer) bool { return cond(pointer[P](v)) }, reflect.TypeFor[P]().Elem()}
-	return Row[P]{&row{typ: r.row.typ, name: r.row.name, role: late, codec: c}}
+func When[V any](key *V, cond func(V) bool, r Row) Row {
+	c := &guarded{r.codec, func(field unsafe.Pointer) bool { return cond(*(*V)(field)) }}
+	return Row{&row{typ: r.typ, name: r.name, role: late, codec: c, value: r.value, key: spot{sample: unsafe.Pointer(key)}}}
 }
 
 type guarded struct {
 	codec
-	cond func(v unsafe.Pointer) bool
-	typ  reflect.Type // of the struct that the row is of
+	cond func(key unsafe.Pointer) bool
 }
 
-func (g *guarded) get(v unsafe.Pointer, a Attr) error {
-	if !g.cond(v) {
+func (g *guarded) get(r *row, v unsafe.Pointer, a Attr) error {
+	if !g.cond(r.key.in(v)) {
 		return nil
 	}
-	return g.codec.get(v, a)
+	return g.codec.get(r, v, a)
 }
 
 func (g *guarded) show(a Attr) string { return hex(a.Data) }
 
-func (g *guarded) inner(v unsafe.Pointer) layout {
-	if !g.cond(v) {
+func (g *guarded) inner(r *row, v unsafe.Pointer) layout {
+	if !g.cond(r.key.in(v)) {
 		return nil
 	}
-	return g.codec.inner(v)
+	return g.codec.inner(r, v)
 }
 
-func (g *guarded) shapeless() bool  { return true }
-func (g *guarded) of() reflect.Type { return g.typ }
-
-// A dependent codec is of a late row.
-type dependent interface {
-	of() reflect.Type // the struct that the row is of
-}
+func (g *guarded) shapeless() bool { return true }
 
 // Raw is the payload of a NestBy whose name is not known.
 type Raw []byte

@@ -187,7 +187,9 @@ func deep(n int) string {
 func TestParseDescriptor(t *testing.T) {
 	t.Parallel()
 	type holder struct{ FD uint32 }
-	table := Table[*holder]{U32(1, "HOLDER_FD", func(h *holder) *uint32 { return &h.FD })}
+	table := Table[*holder]{Rows: func(h *holder) Rows {
+		return Of(h, U32(1, "HOLDER_FD", &h.FD))
+	}}
 	m := &Message[holder]{Type: 0x30, Name: "TEST_HOLD", Body: &table}
 	p := &Protocol{Name: "NETLINK_TEST", Lookup: func(typ uint16) *Info { return Find(typ, m.Info()) }}
 	const text = "TEST_HOLD 0\n HOLDER_FD \"/some/where\""

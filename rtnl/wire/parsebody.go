@@ -116,7 +116,7 @@ func keyBytes(fields []byte, lines []*textLine, read func(e *Encoder, l *textLin
 
 // named is the row of the attribute called name; nil where there is none.
 func (rs *rows) named(name string) *row {
-	for _, r := range *rs {
+	for _, r := range rs.all() {
 		if r.size == 0 && r.role != unknown && r.name == name {
 			return r
 		}
@@ -254,7 +254,7 @@ func (r *row) flags() uint16 {
 // attrNames are the names of all attributes of a table.
 func (rs *rows) attrNames() []string {
 	var names []string
-	for _, r := range *rs {
+	for _, r := range rs.all() {
 		if r.role != unknown && r.size == 0 {
 			names = append(names, r.name)
 		}

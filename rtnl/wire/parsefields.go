@@ -69,7 +69,7 @@ func byName(fields []textField, where string) (map[string]textField, error) {
 // fieldNames are the names of the fixed struct's fields.
 func (rs *rows) fieldNames() []string {
 	var names []string
-	for _, r := range *rs {
+	for _, r := range rs.all() {
 		if r.size > 0 && r.name != "pad" {
 			names = append(names, r.name)
 		}
@@ -86,7 +86,7 @@ func (rs *rows) readFields(p *parser, e *Encoder, fields []textField, where stri
 	if err != nil {
 		return err
 	}
-	for _, r := range *rs {
+	for _, r := range rs.all() {
 		if r.size == 0 {
 			break
 		}

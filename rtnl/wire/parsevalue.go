@@ -133,8 +133,8 @@ func (n *numeric) read(value string) ([]byte, error) {
 	return b, nil
 }
 
-func (t *text) read(value string) ([]byte, error)  { return readText(value, t.nul) }
-func (t *texts) read(value string) ([]byte, error) { return readText(value, 1) }
+func (t *text) read(value string) ([]byte, error) { return readText(value, t.nul) }
+func (texts) read(value string) ([]byte, error)   { return readText(value, 1) }
 
 // readText reads a string in quotes.
 func readText(value string, nul int) ([]byte, error) {
@@ -171,7 +171,7 @@ func (p *blob) read(value string) ([]byte, error) {
 	return nil, errorf("%q are no bytes: 0x0a0b, or 02:00:00:00:00:01 where it is a link-layer address", value)
 }
 
-func (p *ip) read(value string) ([]byte, error) {
+func (ip) read(value string) ([]byte, error) {
 	if strings.HasPrefix(value, "0x") {
 		return parseHex(value)
 	}

@@ -59,8 +59,8 @@ func (rs *rows) missing(b []byte, nest int, typ uint16, up *scope) []string {
 	v := rs.decodeKeys(b)
 	here := &scope{in: rs, b: b, up: up}
 	start := 0
-	for i := range *rs {
-		start += (*rs)[i].size
+	for _, r := range rs.all() {
+		start += r.size
 	}
 	start = min(align(start), len(b))
 	for a := range attrs(b[start:]) {

@@ -21,28 +21,34 @@ type inner struct {
 	Data any
 }
 
-var innerTable = Table[*inner]{
-	BE16(2, "INNER_PORT", func(i *inner) *uint16 { return &i.Port }),
-	NestBy(3, "INNER_DATA", func(i *inner) string { return i.Kind }, func(i *inner) *any { return &i.Data },
-		Kinds{KindOf("leaf", &leafTable)}),
-	String(1, "INNER_KIND", func(i *inner) *string { return &i.Kind }),
-}
+var innerTable = Table[*inner]{Rows: func(i *inner) Rows {
+	return Of(i,
+		BE16(2, "INNER_PORT", &i.Port),
+		NestBy(3, "INNER_DATA", &i.Kind, &i.Data,
+			Kinds{KindOf("leaf", &leafTable)}),
+		String(1, "INNER_KIND", &i.Kind),
+	)
+}}
 
 type leaf struct{ Size uint64 }
 
-var leafTable = Table[*leaf]{U64(1, "LEAF_SIZE", func(l *leaf) *uint64 { return &l.Size })}
+var leafTable = Table[*leaf]{Rows: func(l *leaf) Rows {
+	return Of(l, U64(1, "LEAF_SIZE", &l.Size))
+}}
 
-var thingTable = Table[*thing]{
-	Field("family", func(t *thing) *uint8 { return &t.Family }),
-	Pad[*thing](3),
-	Field("index", func(t *thing) *uint32 { return &t.Index }),
-	String(1, "THING_NAME", func(t *thing) *string { return &t.Name }),
-	U32(2, "THING_MTU", func(t *thing) *uint32 { return &t.MTU }),
-	Opt(3, "THING_ZERO", func(t *thing) **uint32 { return &t.Zero }),
-	Nest(4, "THING_INNER", func(t *thing) **inner { return &t.Inner }, &innerTable),
-	List(5, "THING_LIST", 1, "THING_ELEM", func(t *thing) *[]inner { return &t.List }, &innerTable),
-	Unknown(func(t *thing) *[]Attr { return &t.Other }),
-}
+var thingTable = Table[*thing]{Rows: func(t *thing) Rows {
+	return Of(t,
+		Field("family", &t.Family),
+		Pad(3),
+		Field("index", &t.Index),
+		String(1, "THING_NAME", &t.Name),
+		U32(2, "THING_MTU", &t.MTU),
+		Opt(3, "THING_ZERO", &t.Zero),
+		Nest(4, "THING_INNER", &t.Inner, &innerTable),
+		List(5, "THING_LIST", 1, "THING_ELEM", &t.List, &innerTable),
+		Unknown(&t.Other),
+	)
+}}
 
 func sample() *thing {
 	return &thing{

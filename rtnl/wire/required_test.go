@@ -6,7 +6,9 @@ type counted struct{ Size uint64 }
 
 func TestReqBESendsZero(t *testing.T) {
 	t.Parallel()
-	table := Table[*counted]{ReqBE(7, "COUNTED_SIZE", func(l *counted) *uint64 { return &l.Size })}
+	table := Table[*counted]{Rows: func(l *counted) Rows {
+		return Of(l, ReqBE(7, "COUNTED_SIZE", &l.Size))
+	}}
 	for _, size := range []uint64{0, 1} {
 		b, err := table.Encode(&counted{Size: size})
 		if err != nil {

@@ -13,74 +13,76 @@ import (
 // The fields of a fixed struct. Field and FieldBE take the size from the Go type: 1, 2, 4 or 8 bytes.
 
 // Field is a field in the host's byte order.
-func Field[P any, V integer](name string, f func(P) *V) Row[P] {
-	return Row[P]{number(0, name, inField, at(f), reflect.TypeFor[V]())}
+func Field[V integer](name string, f *V) Row {
+	return Row{number(0, name, inField, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // FieldBE is a field in network byte order, such as nfgenmsg's res_id.
-func FieldBE[P any, V integer](name string, f func(P) *V) Row[P] {
-	return Row[P]{number(0, name, inField|bigEndian, at(f), reflect.TypeFor[V]())}
+func FieldBE[V integer](name string, f *V) Row {
+	return Row{number(0, name, inField|bigEndian, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // Pad is n bytes of a fixed struct that hold nothing.
-func Pad[P any](n int) Row[P] { return Row[P]{&row{name: "pad", size: n, codec: padding{}}} }
+func Pad(n int) Row { return Row{&row{name: "pad", size: n, codec: padding{}}} }
 
 type padding struct{ flat }
 
 func (padding) put(e *Encoder, r *row, _ unsafe.Pointer) { e.grow(r.size) }
-func (padding) get(unsafe.Pointer, Attr) error           { return nil }
+func (padding) get(*row, unsafe.Pointer, Attr) error     { return nil }
 func (padding) show(a Attr) string                       { return hex(a.Data) }
 
 // The numbers. A value of 0 is not sent: where 0 means something, take the Opt row, whose nil is not sent.
 
 // U8 is a number of 8 bits.
-func U8[P any, V ~uint8 | ~int8](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
+func U8[V ~uint8 | ~int8](typ uint16, name string, f *V) Row {
+	return Row{number(typ, name, 0, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // U32 is a number of 32 bits in the host's byte order.
-func U32[P any, V ~uint32 | ~int32](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
+func U32[V ~uint32 | ~int32](typ uint16, name string, f *V) Row {
+	return Row{number(typ, name, 0, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // U64 is a number of 64 bits in the host's byte order.
-func U64[P any, V ~uint64 | ~int64](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, 0, at(f), reflect.TypeFor[V]())}
+func U64[V ~uint64 | ~int64](typ uint16, name string, f *V) Row {
+	return Row{number(typ, name, 0, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // BE16 is a number of 16 bits in network byte order.
-func BE16[P any, V ~uint16 | ~int16](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, bigEndian, at(f), reflect.TypeFor[V]())}
+func BE16[V ~uint16 | ~int16](typ uint16, name string, f *V) Row {
+	return Row{number(typ, name, bigEndian, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // BE32 is a number of 32 bits in network byte order, as all of nftables' are.
-func BE32[P any, V ~uint32 | ~int32](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, bigEndian, at(f), reflect.TypeFor[V]())}
+func BE32[V ~uint32 | ~int32](typ uint16, name string, f *V) Row {
+	return Row{number(typ, name, bigEndian, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // BE64 is a number of 64 bits in network byte order.
-func BE64[P any, V ~uint64 | ~int64](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, bigEndian, at(f), reflect.TypeFor[V]())}
+func BE64[V ~uint64 | ~int64](typ uint16, name string, f *V) Row {
+	return Row{number(typ, name, bigEndian, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // ReqBE is a number in network byte order, of the Go type's size, that is always sent, 0 as well. Many of nftables'
 // attributes are required and have a 0 that says something: NFT_CMP_EQ, NF_DROP, NF_INET_PRE_ROUTING.
-func ReqBE[P any, V integer](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{number(typ, name, bigEndian|always, at(f), reflect.TypeFor[V]())}
+func ReqBE[V integer](typ uint16, name string, f *V) Row {
+	return Row{number(typ, name, bigEndian|always, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // Opt is a number in the host's byte order, of the Go type's size, of which 0 is a value and nil is not sent.
-func Opt[P any, V integer](typ uint16, name string, f func(P) **V) Row[P] {
-	return Row[P]{number(typ, name, byPointer, at(f), reflect.TypeFor[V]())}
+func Opt[V integer](typ uint16, name string, f **V) Row {
+	return Row{number(typ, name, byPointer, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // OptBE is Opt in network byte order.
-func OptBE[P any, V integer](typ uint16, name string, f func(P) **V) Row[P] {
-	return Row[P]{number(typ, name, byPointer|bigEndian, at(f), reflect.TypeFor[V]())}
+func OptBE[V integer](typ uint16, name string, f **V) Row {
+	return Row{number(typ, name, byPointer|bigEndian, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // attribute is a row of no special role.
-func attribute(typ uint16, name string, c codec) *row { return &row{typ: typ, name: name, codec: c} }
+func attribute(typ uint16, name string, field unsafe.Pointer, c codec) *row {
+	return &row{typ: typ, name: name, value: spot{sample: field}, codec: c}
+}
 
 // A numberForm is how a number is sent.
 type numberForm uint8
@@ -96,9 +98,9 @@ const (
 // and each would have its code.
 //
 //go:noinline
-func number(typ uint16, name string, form numberForm, at getter, of reflect.Type) *row {
-	n := numeric{size: int(of.Size()), big: form&bigEndian != 0, always: form&always != 0, at: at, typ: of}
-	r := &row{typ: typ, name: name, codec: &n}
+func number(typ uint16, name string, form numberForm, field unsafe.Pointer, of reflect.Type) *row {
+	n := numeric{size: int(of.Size()), big: form&bigEndian != 0, always: form&always != 0, typ: of}
+	r := attribute(typ, name, field, &n)
 	if form&inField != 0 {
 		r.size = n.size
 	}
@@ -114,12 +116,11 @@ type numeric struct {
 	size   int  // bytes
 	big    bool // in network byte order
 	always bool // sent though it is 0
-	at     getter
 	typ    reflect.Type
 }
 
 func (n *numeric) put(e *Encoder, r *row, v unsafe.Pointer) {
-	switch x := load(n.at(v), n.size); {
+	switch x := load(r.value.in(v), n.size); {
 	case r.size > 0:
 		putNumber(e.grow(r.size), n.big, x)
 	case x != 0 || n.always:
@@ -127,10 +128,10 @@ func (n *numeric) put(e *Encoder, r *row, v unsafe.Pointer) {
 	}
 }
 
-func (n *numeric) get(v unsafe.Pointer, a Attr) error {
+func (n *numeric) get(r *row, v unsafe.Pointer, a Attr) error {
 	x, err := getNumber(a.Data, n.size, n.big)
 	if err == nil {
-		store(n.at(v), n.size, x)
+		store(r.value.in(v), n.size, x)
 	}
 	return err
 }
@@ -149,74 +150,74 @@ func (n *numeric) show(a Attr) string {
 type optional struct{ numeric }
 
 func (o *optional) put(e *Encoder, r *row, v unsafe.Pointer) {
-	if x := *(*unsafe.Pointer)(o.at(v)); x != nil {
+	if x := *(*unsafe.Pointer)(r.value.in(v)); x != nil {
 		putNumber(e.attr(r.typ, o.size), o.big, load(x, o.size))
 	}
 }
 
-func (o *optional) get(v unsafe.Pointer, a Attr) error {
+func (o *optional) get(r *row, v unsafe.Pointer, a Attr) error {
 	x, err := getNumber(a.Data, o.size, o.big)
 	if err == nil {
 		number := unsafe.Pointer(new(uint64)) // aligned, and large enough, for all
 		store(number, o.size, x)
-		*(*unsafe.Pointer)(o.at(v)) = number
+		*(*unsafe.Pointer)(r.value.in(v)) = number
 	}
 	return err
 }
 
 // String is a string that ends in a NUL on the wire, such as an interface's name. "" is not sent.
-func String[P any](typ uint16, name string, f func(P) *string) Row[P] {
-	return Row[P]{textRow(typ, name, 1, at(f))}
+func String(typ uint16, name string, f *string) Row {
+	return Row{textRow(typ, name, 1, unsafe.Pointer(f))}
 }
 
 // Text is a string without a NUL at its end, such as IFLA_IFALIAS. "" is not sent.
-func Text[P any](typ uint16, name string, f func(P) *string) Row[P] {
-	return Row[P]{textRow(typ, name, 0, at(f))}
+func Text(typ uint16, name string, f *string) Row {
+	return Row{textRow(typ, name, 0, unsafe.Pointer(f))}
 }
 
 //go:noinline
-func textRow(typ uint16, name string, nul int, at getter) *row {
-	return attribute(typ, name, &text{nul: nul, at: at})
+func textRow(typ uint16, name string, nul int, field unsafe.Pointer) *row {
+	return attribute(typ, name, field, &text{nul: nul})
 }
 
 type text struct {
 	flat
 	nul int // bytes of NUL at the end
-	at  getter
 }
 
 func (t *text) put(e *Encoder, r *row, v unsafe.Pointer) {
-	if s := *(*string)(t.at(v)); s != "" {
+	if s := *(*string)(r.value.in(v)); s != "" {
 		putString(e, r.typ, s, t.nul)
 	}
 }
 
-func (t *text) get(v unsafe.Pointer, a Attr) error { *(*string)(t.at(v)) = cstring(a.Data); return nil }
-func (t *text) show(a Attr) string                 { return strconv.Quote(cstring(a.Data)) }
+func (t *text) get(r *row, v unsafe.Pointer, a Attr) error {
+	*(*string)(r.value.in(v)) = cstring(a.Data)
+	return nil
+}
+
+func (t *text) show(a Attr) string { return strconv.Quote(cstring(a.Data)) }
 
 // Strings is an attribute that is repeated, once for each string: IFLA_ALT_IFNAME in IFLA_PROP_LIST.
-func Strings[P any](typ uint16, name string, f func(P) *[]string) Row[P] {
-	return Row[P]{attribute(typ, name, &texts{at: at(f)})}
+func Strings(typ uint16, name string, f *[]string) Row {
+	return Row{attribute(typ, name, unsafe.Pointer(f), texts{})}
 }
 
-type texts struct {
-	flat
-	at getter
-}
+type texts struct{ flat }
 
-func (t *texts) put(e *Encoder, r *row, v unsafe.Pointer) {
-	for _, s := range *(*[]string)(t.at(v)) {
+func (texts) put(e *Encoder, r *row, v unsafe.Pointer) {
+	for _, s := range *(*[]string)(r.value.in(v)) {
 		putString(e, r.typ, s, 1)
 	}
 }
 
-func (t *texts) get(v unsafe.Pointer, a Attr) error {
-	list := (*[]string)(t.at(v))
+func (texts) get(r *row, v unsafe.Pointer, a Attr) error {
+	list := (*[]string)(r.value.in(v))
 	*list = append(*list, cstring(a.Data))
 	return nil
 }
 
-func (t *texts) show(a Attr) string { return strconv.Quote(cstring(a.Data)) }
+func (texts) show(a Attr) string { return strconv.Quote(cstring(a.Data)) }
 
 func putString(e *Encoder, typ uint16, s string, nul int) {
 	if i := strings.IndexByte(s, 0); i >= 0 {
@@ -232,34 +233,33 @@ func cstring(b []byte) string {
 }
 
 // Bytes is a payload that has no shape of its own. nil is not sent.
-func Bytes[P any, V ~[]byte](typ uint16, name string, f func(P) *V) Row[P] {
-	return Row[P]{blobRow(typ, name, at(f), reflect.TypeFor[V]())}
+func Bytes[V ~[]byte](typ uint16, name string, f *V) Row {
+	return Row{blobRow(typ, name, unsafe.Pointer(f), reflect.TypeFor[V]())}
 }
 
 // MAC is a link-layer address. nil is not sent.
-func MAC[P any](typ uint16, name string, f func(P) *net.HardwareAddr) Row[P] {
+func MAC(typ uint16, name string, f *net.HardwareAddr) Row {
 	return Bytes(typ, name, f)
 }
 
 //go:noinline
-func blobRow(typ uint16, name string, at getter, of reflect.Type) *row {
-	return attribute(typ, name, &blob{at: at, typ: of})
+func blobRow(typ uint16, name string, field unsafe.Pointer, of reflect.Type) *row {
+	return attribute(typ, name, field, &blob{typ: of})
 }
 
 type blob struct {
 	flat
-	at  getter
 	typ reflect.Type
 }
 
 func (p *blob) put(e *Encoder, r *row, v unsafe.Pointer) {
-	if b := *(*[]byte)(p.at(v)); b != nil {
+	if b := *(*[]byte)(r.value.in(v)); b != nil {
 		copy(e.attr(r.typ, len(b)), b)
 	}
 }
 
-func (p *blob) get(v unsafe.Pointer, a Attr) error {
-	*(*[]byte)(p.at(v)) = append([]byte{}, a.Data...)
+func (p *blob) get(r *row, v unsafe.Pointer, a Attr) error {
+	*(*[]byte)(r.value.in(v)) = append([]byte{}, a.Data...)
 	return nil
 }
 
@@ -274,20 +274,19 @@ func (p *blob) show(a Attr) string {
 func (p *blob) shapeless() bool { return p.typ == reflect.TypeFor[[]byte]() }
 
 // IP is an IPv4 or IPv6 address, 4 or 16 bytes. The zero Addr is not sent; a decoded 4-in-6 address stays one.
-func IP[P any](typ uint16, name string, f func(P) *netip.Addr) Row[P] {
-	return Row[P]{ipRow(typ, name, at(f))}
+func IP(typ uint16, name string, f *netip.Addr) Row {
+	return Row{ipRow(typ, name, unsafe.Pointer(f))}
 }
 
 //go:noinline
-func ipRow(typ uint16, name string, at getter) *row { return attribute(typ, name, &ip{at: at}) }
-
-type ip struct {
-	flat
-	at getter
+func ipRow(typ uint16, name string, field unsafe.Pointer) *row {
+	return attribute(typ, name, field, ip{})
 }
 
-func (p *ip) put(e *Encoder, r *row, v unsafe.Pointer) {
-	switch a := *(*netip.Addr)(p.at(v)); {
+type ip struct{ flat }
+
+func (ip) put(e *Encoder, r *row, v unsafe.Pointer) {
+	switch a := *(*netip.Addr)(r.value.in(v)); {
 	case a.Is4():
 		b := a.As4()
 		copy(e.attr(r.typ, len(b)), b[:])
@@ -297,16 +296,16 @@ func (p *ip) put(e *Encoder, r *row, v unsafe.Pointer) {
 	}
 }
 
-func (p *ip) get(v unsafe.Pointer, a Attr) error {
+func (ip) get(r *row, v unsafe.Pointer, a Attr) error {
 	addr, ok := netip.AddrFromSlice(a.Data)
 	if !ok {
 		return fmt.Errorf("an address of %d bytes, where 4 or 16 are possible: %w", len(a.Data), ErrTruncated)
 	}
-	*(*netip.Addr)(p.at(v)) = addr
+	*(*netip.Addr)(r.value.in(v)) = addr
 	return nil
 }
 
-func (p *ip) show(a Attr) string {
+func (ip) show(a Attr) string {
 	if addr, ok := netip.AddrFromSlice(a.Data); ok {
 		return addr.String()
 	}
@@ -315,20 +314,20 @@ func (p *ip) show(a Attr) string {
 
 // Custom is an attribute that no other row describes. put appends the payload to a slice and returns it, or returns
 // nil for an attribute that is not sent; nested sets NLA_F_NESTED on what is sent.
-func Custom[P any](typ uint16, name string, nested bool, put func(v P) []byte, get func(v P, a Attr) error, show func(a Attr) string) Row[P] {
+func Custom[V any](typ uint16, name string, nested bool, f *V, put func(*V) []byte, get func(*V, Attr) error, show func(a Attr) string) Row {
 	c := &custom{
-		encode: func(v unsafe.Pointer) []byte { return put(pointer[P](v)) },
-		decode: func(v unsafe.Pointer, a Attr) error { return get(pointer[P](v), a) },
+		encode: func(field unsafe.Pointer) []byte { return put((*V)(field)) },
+		decode: func(field unsafe.Pointer, a Attr) error { return get((*V)(field), a) },
 		value:  show,
 	}
 	if nested {
 		c.flags = flagNested
 	}
-	return Row[P]{attribute(typ, name, c)}
+	return Row{attribute(typ, name, unsafe.Pointer(f), c)}
 }
 
 // Parsed adds to a Custom row the way back from its value to the payload, for Parse.
-func (r Row[P]) Parsed(parse func(value string) ([]byte, error)) Row[P] {
+func (r Row) Parsed(parse func(value string) ([]byte, error)) Row {
 	r.row.codec.(*custom).parse = parse
 	return r
 }
@@ -336,20 +335,20 @@ func (r Row[P]) Parsed(parse func(value string) ([]byte, error)) Row[P] {
 type custom struct {
 	flat
 	flags  uint16
-	encode func(v unsafe.Pointer) []byte
-	decode func(v unsafe.Pointer, a Attr) error
+	encode func(field unsafe.Pointer) []byte
+	decode func(field unsafe.Pointer, a Attr) error
 	value  func(a Attr) string
 	parse  func(value string) ([]byte, error) // nil: the value is given as bytes only
 }
 
 func (c *custom) put(e *Encoder, r *row, v unsafe.Pointer) {
-	if b := c.encode(v); b != nil {
+	if b := c.encode(r.value.in(v)); b != nil {
 		copy(e.attr(r.typ|c.flags, len(b)), b)
 	}
 }
 
-func (c *custom) get(v unsafe.Pointer, a Attr) error { return c.decode(v, a) }
-func (c *custom) show(a Attr) string                 { return c.value(a) }
+func (c *custom) get(r *row, v unsafe.Pointer, a Attr) error { return c.decode(r.value.in(v), a) }
+func (c *custom) show(a Attr) string                         { return c.value(a) }
 
 // oddBytes are bytes in the place of a number of another size, in a form that cannot be read as one.
 func oddBytes(b []byte) string { return fmt.Sprintf("bytes:%x", b) }

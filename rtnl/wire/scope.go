@@ -42,7 +42,7 @@ func (s *scope) key(name string) string {
 
 func (rs *rows) value(b []byte, name string) (string, bool) {
 	n := 0
-	for _, r := range *rs {
+	for _, r := range rs.all() {
 		if r.size > 0 {
 			if r.name == name && n+r.size <= len(b) {
 				return keyOf(b[n:n+r.size], r.codec), true

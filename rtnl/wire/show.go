@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"reflect"
 	"slices"
 	"strconv"
 	"unsafe"
@@ -37,8 +36,7 @@ func (rs *rows) show(b []byte, offset int, up *scope) []Node {
 	here := &scope{in: rs, b: b, up: up}
 	var nodes []Node
 	n := 0
-	for i := range *rs {
-		r := (*rs)[i]
+	for _, r := range rs.all() {
 		if r.size == 0 {
 			break
 		}
@@ -66,7 +64,7 @@ func (rs *rows) show(b []byte, offset int, up *scope) []Node {
 	return nodes
 }
 
-func (rs rows) showAttr(v unsafe.Pointer, here *scope, a Attr, at int) Node {
+func (rs *rows) showAttr(v unsafe.Pointer, here *scope, a Attr, at int) Node {
 	r := rs.find(a.Type)
 	in := r.innerOf(v)
 	if r != nil && r.lessThan(in, a) {
@@ -97,17 +95,17 @@ func (r *row) lessThan(in layout, a Attr) bool {
 		return false
 	}
 	n := 0
-	for _, field := range *t {
+	for _, field := range t.all() {
 		n += field.size
 	}
 	return len(a.Data) > n
 }
 
 // more is the group of a dictionary that names what no row does; nil where there is none.
-func (rs rows) more() *group {
-	for i := len(rs) - 1; i >= 0; i-- {
-		if rs[i].role == unknown {
-			return rs[i].codec.(*others).more.get()
+func (rs *rows) more() *group {
+	for _, r := range slices.Backward(rs.all()) {
+		if r.role == unknown {
+			return r.codec.(*others).more.get()
 		}
 	}
 	return nil
@@ -115,19 +113,18 @@ func (rs rows) more() *group {
 
 // decodeKeys decodes what says the meaning of late rows, for innerOf; nil where there are none. Unlike decode it goes on
 // after what cannot be read.
-func (rs rows) decodeKeys(b []byte) unsafe.Pointer {
-	i := slices.IndexFunc(rs, func(r *row) bool { return r.role == late })
-	if i < 0 {
+func (rs *rows) decodeKeys(b []byte) unsafe.Pointer {
+	if !slices.ContainsFunc(rs.all(), func(r *row) bool { return r.role == late }) {
 		return nil
 	}
-	v := reflect.New(rs[i].codec.(dependent).of()).UnsafePointer()
+	v := rs.new()
 	rest, err := rs.decodeFields(b, v)
-	if err != nil || !slices.ContainsFunc(rs, func(r *row) bool { _, ok := r.codec.(*nestBy); return ok }) {
+	if err != nil || !slices.ContainsFunc(rs.all(), func(r *row) bool { _, ok := r.codec.(*nestBy); return ok }) {
 		return v
 	}
 	for a := range attrs(rest) {
 		if r := rs.find(a.Type); r != nil && r.role == plain && !a.bad {
-			_ = r.codec.get(v, a.Attr) // what cannot be read stays zero, and is shown as hexadecimal
+			_ = r.codec.get(r, v, a.Attr) // what cannot be read stays zero, and is shown as hexadecimal
 		}
 	}
 	return v
@@ -138,7 +135,7 @@ func (r *row) innerOf(v unsafe.Pointer) layout {
 	if r == nil {
 		return nil
 	}
-	return r.codec.inner(v)
+	return r.codec.inner(r, v)
 }
 
 // attrName is the name of an attribute that r was found for, or says its number.

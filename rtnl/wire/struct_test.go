@@ -10,10 +10,12 @@ import (
 func TestStructIsLonger(t *testing.T) {
 	t.Parallel()
 	type counts struct{ A, B uint8 }
-	table := Table[*counts]{
-		Field("a", func(c *counts) *uint8 { return &c.A }),
-		Field("b", func(c *counts) *uint8 { return &c.B }),
-	}
+	table := Table[*counts]{Rows: func(c *counts) Rows {
+		return Of(c,
+			Field("a", &c.A),
+			Field("b", &c.B),
+		)
+	}}
 	b := []byte{1, 2, 0, 0, 0, 0}
 	var got counts
 	if err := table.Decode(b, &got); err != nil || got != (counts{1, 2}) {

@@ -3,59 +3,135 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"sync"
 	"unsafe"
 )
 
 // A Table defines the body of a message, or of a nested attribute: first the fields of the fixed C struct, if it
 // has one, in their order; then one row for each attribute that we know. Attributes are sent in the table's order.
 //
-// P is *T, where T is the Go struct that holds the values. A row finds its value in a T by a function that returns the
-// field's address, so that one row serves to encode, to decode and to show.
-type Table[P any] []Row[P]
+// P is *T, where T is the Go struct that holds the values. A row is made with the address of its field in a sample of
+// T, and keeps how far into T that is, so that one row serves to encode, to decode and to show.
+type Table[P any] struct {
+	// Rows makes the rows, with Of. It is called once, when the table is first used: of the kernel's hundred structs, a
+	// program needs few.
+	Rows func(sample P) Rows
 
-// A Row is one field or one attribute of a Table. Field, U32, String, Nest and their like make them.
-//
-// P and the field's type are there for the compiler, which holds a table to one struct, and every row to a field that
-// fits. What works with rows is written for rows without types, which find a field by its address alone: so it is
-// compiled once, and not again for each of the kernel's hundred structs. That is also why P is the pointer: to a
-// compiler, code that is given a pointer is the same whatever it points at.
-type Row[P any] struct{ row *row }
-
-// A row is a Row without its type.
-type row struct {
-	typ   uint16 // the attribute's type; nothing for a field
-	name  string // as the kernel's header spells it
-	size  int    // bytes, of a field; 0 for an attribute
-	role  role
-	codec codec
+	made
 }
 
-// rows are a Table without its type.
-type rows []*row
+// rows are a Table without its type. The compiler holds a table to one struct, and a row to a field that fits. What works
+// with rows is written for rows without types, which know where a field is and how it is read: so it is compiled once, and not
+// again for each struct.
+type rows struct {
+	make func(sample unsafe.Pointer) Rows // nil: there are none
+	made
+}
 
-// of returns a table without its type. A Row[P] is a *row and nothing else, whatever P is (layout_test.go asserts that).
+// made are the rows, once they have been needed.
+type made struct {
+	once sync.Once
+	Rows
+}
+
+// Rows are what a Table's function makes.
+type Rows struct {
+	list []*row
+	of   reflect.Type // the struct
+}
+
+// A Row is one field or one attribute of a Table. Field, U32, String, Nest and their like make them.
+type Row struct{ *row }
+
+// A row is what a Row makes known.
+type row struct {
+	typ    uint16 // the attribute's type; nothing for a field
+	name   string // as the kernel's header spells it
+	size   int    // bytes, of a field; 0 for an attribute
+	role   role
+	codec  codec
+	value  spot
+	key    spot  // the field that says what the value means, for a codec that needs one
+	splice []Row // the rows that it stands for: see Several
+}
+
+// A spot is where in a struct a field is.
+type spot struct {
+	sample unsafe.Pointer // in the sample, until the row is in a table
+	offset uintptr
+}
+
+// in is the address of the field in the struct that v points at.
+func (p spot) in(v unsafe.Pointer) unsafe.Pointer { return unsafe.Add(v, p.offset) }
+
+// of returns a table without its type. Both have the same fields, and a pointer to a struct is passed in the same way
+// whatever it points at, with the gc toolchain; the language does not promise that. layout_test.go fails where it is not so.
 func of[P any](t *Table[P]) *rows { return (*rows)(unsafe.Pointer(t)) }
+
+// A room is memory for a sample of any struct.
+type room [1 << 9]uint64
+
+// all are the rows of a table, which are made now if they have not been.
+func (rs *rows) all() []*row {
+	rs.once.Do(func() {
+		if rs.make != nil {
+			rs.Rows = rs.make(unsafe.Pointer(new(room)))
+		}
+	})
+	return rs.list
+}
+
+// Of makes the rows of a table: of is the sample, and each row is of a field of it.
+func Of[P any](sample P, all ...Row) Rows {
+	return placed(address(sample), reflect.TypeFor[P]().Elem(), all)
+}
+
+//go:noinline
+func placed(sample unsafe.Pointer, of reflect.Type, all []Row) Rows {
+	if of.Size() > unsafe.Sizeof(room{}) {
+		panic("wire: a " + of.String() + " is larger than a sample can be")
+	}
+	rs := Rows{list: spliced(make([]*row, 0, len(all)), all), of: of}
+	for _, r := range rs.list {
+		for _, p := range []*spot{&r.value, &r.key} {
+			if p.sample == nil {
+				continue
+			}
+			p.offset = uintptr(p.sample) - uintptr(sample)
+			if p.offset >= of.Size() {
+				panic("wire: " + r.name + " is of no field of " + of.String())
+			}
+			p.sample = nil
+		}
+	}
+	return rs
+}
+
+// Several are rows that more than one table has: those of a struct that others begin with, or hold.
+func Several(all ...Row) Row { return Row{&row{splice: append([]Row(nil), all...)}} }
+
+// spliced appends rows, and in the place of a Several what it stands for.
+func spliced(list []*row, all []Row) []*row {
+	for _, r := range all {
+		if r.splice != nil {
+			list = spliced(list, r.splice)
+		} else {
+			list = append(list, r.row)
+		}
+	}
+	return list
+}
 
 // A codec is how a row's value goes to the wire and comes from it. v is the address of the struct.
 type codec interface {
 	put(e *Encoder, r *row, v unsafe.Pointer)
-	get(v unsafe.Pointer, a Attr) error
-	show(a Attr) string                // the value, readable
-	read(value string) ([]byte, error) // the payload of a value that show has shown
-	inner(v unsafe.Pointer) layout     // nil, or what describes a payload that holds fields or attributes again
-	shapeless() bool                   // bytes, of which the row says no more: a dictionary may know better
+	get(r *row, v unsafe.Pointer, a Attr) error
+	show(a Attr) string                    // the value, readable
+	read(value string) ([]byte, error)     // the payload of a value that show has shown
+	inner(r *row, v unsafe.Pointer) layout // nil, or what describes a payload that holds fields or attributes again
+	shapeless() bool                       // bytes, of which the row says no more: a dictionary may know better
 }
-
-// A getter returns the address of the row's field in a struct, given the struct's.
-type getter func(v unsafe.Pointer) unsafe.Pointer
-
-// at makes a getter of a typed one, by calling its function as if it were of another type: one that takes and returns
-// unsafe.Pointer where it takes and returns *T and *V. The language does not promise that this works. It rests on the gc
-// toolchain, which passes one pointer in the same way whatever it points at, and whose garbage collector takes
-// an unsafe.Pointer for a pointer like any other. layout_test.go fails where that does not hold. Another compiler could
-// need a closure for each row, func(v unsafe.Pointer) unsafe.Pointer { return unsafe.Pointer(f((*T)(v))) }, which
-// is larger and slower.
-func at[P, V any](f func(P) *V) getter { return *(*getter)(unsafe.Pointer(&f)) }
 
 // address is where v points.
 func address[P any](v P) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&v)) }
@@ -63,8 +139,8 @@ func address[P any](v P) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Point
 // flat is embedded by codecs whose payload holds no attributes.
 type flat struct{}
 
-func (flat) inner(unsafe.Pointer) layout { return nil }
-func (flat) shapeless() bool             { return false }
+func (flat) inner(*row, unsafe.Pointer) layout { return nil }
+func (flat) shapeless() bool                   { return false }
 
 type role uint8
 
@@ -112,9 +188,8 @@ func (t *Table[P]) Decode(b []byte, v P) error { return of(t).decode(b, address(
 // hexadecimal.
 func (t *Table[P]) Show(b []byte) []Node { return of(t).show(b, 0, nil) }
 
-func (rs rows) encode(e *Encoder, v unsafe.Pointer) {
-	for i := range rs {
-		r := rs[i]
+func (rs *rows) encode(e *Encoder, v unsafe.Pointer) {
+	for _, r := range rs.all() {
 		if r.size == 0 {
 			e.pad() // attributes begin at a multiple of 4, whatever the size of the struct before them (rtgenmsg: 1)
 		}
@@ -122,7 +197,7 @@ func (rs rows) encode(e *Encoder, v unsafe.Pointer) {
 	}
 }
 
-func (rs rows) decode(b []byte, v unsafe.Pointer) error {
+func (rs *rows) decode(b []byte, v unsafe.Pointer) error {
 	rest, err := rs.decodeFields(b, v)
 	if err != nil || rs.isStruct() {
 		return err
@@ -150,10 +225,13 @@ func (rs rows) decode(b []byte, v unsafe.Pointer) error {
 
 // isStruct reports whether a table is a C struct and nothing else. What comes after its fields are then no attributes
 // but fields that a newer kernel has added, or that nobody here asks for.
-func (rs rows) isStruct() bool { return len(rs) > 0 && rs[len(rs)-1].size > 0 }
+func (rs *rows) isStruct() bool {
+	all := rs.all()
+	return len(all) > 0 && all[len(all)-1].size > 0
+}
 
 // decodeLate is the second pass, over the attributes that could not be understood before all others were.
-func (rs rows) decodeLate(b []byte, v unsafe.Pointer) error {
+func (rs *rows) decodeLate(b []byte, v unsafe.Pointer) error {
 	for a := range attrs(b) {
 		if r := rs.find(a.Type); r != nil && r.role == late {
 			if err := r.decode(v, a.Attr); err != nil {
@@ -165,10 +243,9 @@ func (rs rows) decodeLate(b []byte, v unsafe.Pointer) error {
 }
 
 // decodeFields reads the fixed struct and returns what comes after it.
-func (rs rows) decodeFields(b []byte, v unsafe.Pointer) (rest []byte, err error) {
+func (rs *rows) decodeFields(b []byte, v unsafe.Pointer) (rest []byte, err error) {
 	n := 0
-	for i := range rs {
-		r := rs[i]
+	for _, r := range rs.all() {
 		if r.size == 0 {
 			break
 		}
@@ -184,17 +261,16 @@ func (rs rows) decodeFields(b []byte, v unsafe.Pointer) (rest []byte, err error)
 }
 
 func (r *row) decode(v unsafe.Pointer, a Attr) error {
-	if err := r.codec.get(v, a); err != nil {
+	if err := r.codec.get(r, v, a); err != nil {
 		return fmt.Errorf("%s: %w", r.name, err)
 	}
 	return nil
 }
 
 // find finds the row of an attribute type: the unknown row, or nil, where there is none.
-func (rs rows) find(typ uint16) *row {
+func (rs *rows) find(typ uint16) *row {
 	var other *row
-	for i := range rs {
-		r := rs[i]
+	for _, r := range rs.all() {
 		switch {
 		case r.role == unknown:
 			other = r
@@ -203,17 +279,6 @@ func (rs rows) find(typ uint16) *row {
 		}
 	}
 	return other
-}
-
-// Join makes one table of several, for a message that adds to another's attributes. Only the first may have fields.
-//
-//go:noinline
-func Join[P any](tables ...Table[P]) Table[P] {
-	var joined Table[P]
-	for _, t := range tables {
-		joined = append(joined, t...)
-	}
-	return joined
 }
 
 // wireType is the type as it is sent, with its flags.

@@ -130,10 +130,12 @@ func TestLongerThanKnown(t *testing.T) {
 // A fixed struct of any size is padded before the attributes that follow it: struct rtgenmsg has one byte.
 func TestOddStruct(t *testing.T) {
 	t.Parallel()
-	odd := Table[*thing]{
-		Field("family", func(v *thing) *uint8 { return &v.Family }),
-		U32(1, "ODD_MTU", func(v *thing) *uint32 { return &v.MTU }),
-	}
+	odd := Table[*thing]{Rows: func(v *thing) Rows {
+		return Of(v,
+			Field("family", &v.Family),
+			U32(1, "ODD_MTU", &v.MTU),
+		)
+	}}
 	want := thing{Family: 2, MTU: 1500}
 	b, err := odd.Encode(&want)
 	if err != nil || len(b) != 12 {

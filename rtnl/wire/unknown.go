@@ -5,44 +5,44 @@ import "unsafe"
 // Unknown keeps the attributes that no row of the table has a field for, and sends them again, in its own place in the
 // table. The kernel tells of many that nobody here asks for: they are shown by the names that a group of a dictionary
 // has for them.
-func Unknown[P any](f func(P) *[]Attr, more ...Group) Row[P] {
-	return Row[P]{unknownRow(at(f), more)}
+func Unknown(f *[]Attr, more ...Group) Row {
+	return unknownRow(f, more)
 }
 
 // Named shows the attributes that no row of the table has a field for by a group's names, and does not keep them.
-func Named[P any](more Group) Row[P] {
-	return Row[P]{unknownRow(nil, []Group{more})}
+func Named(more Group) Row {
+	return unknownRow(nil, []Group{more})
 }
 
 //go:noinline
-func unknownRow(at getter, more []Group) *row {
-	o := &others{at: at}
+func unknownRow(f *[]Attr, more []Group) Row {
+	o := &others{kept: f != nil}
 	if len(more) > 0 {
 		o.more = more[0]
 	}
-	return &row{role: unknown, codec: o}
+	return Row{&row{role: unknown, codec: o, value: spot{sample: unsafe.Pointer(f)}}}
 }
 
 type others struct {
 	flat
-	at   getter // nil where they are not kept
+	kept bool
 	more Group
 }
 
-func (o *others) put(e *Encoder, _ *row, v unsafe.Pointer) {
-	if o.at == nil {
+func (o *others) put(e *Encoder, r *row, v unsafe.Pointer) {
+	if !o.kept {
 		return
 	}
-	for _, a := range *(*[]Attr)(o.at(v)) {
+	for _, a := range *(*[]Attr)(r.value.in(v)) {
 		copy(e.attr(a.wireType(), len(a.Data)), a.Data)
 	}
 }
 
-func (o *others) get(v unsafe.Pointer, a Attr) error {
-	if o.at == nil {
+func (o *others) get(r *row, v unsafe.Pointer, a Attr) error {
+	if !o.kept {
 		return nil
 	}
-	list := (*[]Attr)(o.at(v))
+	list := (*[]Attr)(r.value.in(v))
 	a.Data = append([]byte{}, a.Data...)
 	*list = append(*list, a)
 	return nil

@@ -109,7 +109,7 @@ func (rs *rows) disagreements(where string, seen map[*rows]bool) (wrong []string
 	}
 	seen[rs] = true
 	g := rs.more()
-	for _, r := range *rs {
+	for _, r := range rs.all() {
 		if r.size == 0 && r.role != unknown && g != nil {
 			if e := g.find(r.typ); e == nil || e.name != r.name {
 				wrong = append(wrong, where+"/"+r.name+": not in the group "+g.name)

@@ -188,11 +188,13 @@ func TestWordsInTable(t *testing.T) {
 		Data any
 	}
 	d := NewDictionary(sampleWords)
-	table := Table[*sample]{
-		String(2, "SAMPLE_KIND", func(s *sample) *string { return &s.Kind }),
-		NestBy(3, "SAMPLE_DATA", func(s *sample) string { return s.Kind }, func(s *sample) *any { return &s.Data }, nil),
-		Named[*sample](d.Group("thing")),
-	}
+	table := Table[*sample]{Rows: func(s *sample) Rows {
+		return Of(s,
+			String(2, "SAMPLE_KIND", &s.Kind),
+			NestBy(3, "SAMPLE_DATA", &s.Kind, &s.Data, nil),
+			Named(d.Group("thing")),
+		)
+	}}
 	b := append(bytesOf(3, bytesOf(1, 9)...), bytesOf(2, 'o', 'n', 'e', 0)...)
 	b = append(append(b, bytesOf(14, bytesOf(1, 0, 80, 0, 0)...)...), bytesOf(98)...)
 	var got strings.Builder
