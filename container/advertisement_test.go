@@ -43,7 +43,7 @@ func TestRouterAdvertisement(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), waitTime)
 	defer cancel()
 	err = carrier.Events(ctx, func(e rtnl.Event) error {
-		if e.Link != nil && e.Link.Index == 60 && e.Link.OperState == operUp {
+		if e.Link != nil && e.Link.Index == 60 && e.Link.OperState == rtnl.OperUp {
 			return errSeen
 		}
 		return nil
@@ -68,8 +68,6 @@ func TestRouterAdvertisement(t *testing.T) {
 }
 
 var errSeen = errors.New("seen")
-
-const operUp = 6 // IF_OPER_UP, linux/if.h
 
 // believed is what the host has of IPv6 on a link: addresses, and routes through routers.
 func (w *town) believed(index uint32) (list []string) {

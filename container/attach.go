@@ -163,8 +163,13 @@ func (a *attacher) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	tell.next("see that it works", "ping without a privilege, and an IPv6 address that the kernel takes for its own, which it does some time after it was given")
+	tell.next("see that it works", "ping without a privilege, a host end that sends, and IPv6 addresses that the kernel takes for its own: it does both some time after it was asked")
 	a.allowPing()
+	if !a.classic {
+		if err := a.awaitHost(ctx); err != nil {
+			return err
+		}
+	}
 	if received {
 		return nil
 	}

@@ -1,11 +1,9 @@
 package container
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"plumb/nat"
 	"plumb/rtnl"
@@ -113,21 +111,6 @@ func (a *attacher) setUpInside() (received bool, err error) {
 		return false, refused
 	}
 	return !a.Addr6.IsValid() || way.Type == unix.RTN_LOCAL, nil
-}
-
-// workerTime is how long a worker of the kernel may take.
-const workerTime = time.Second
-
-// awaitInside waits until the container receives what is sent to its IPv6 address. Who does not, and asks for the gateway's Ethernet address, asks
-// again after a second. The network stands without it, too.
-func (a *attacher) awaitInside(ctx context.Context) error {
-	within, cancel := context.WithTimeout(ctx, workerTime)
-	defer cancel()
-	err := rtnl.AwaitLocal(within, a.inside, a.events, a.Addr6.Addr())
-	if err != nil && ctx.Err() == nil {
-		a.host.notice(fmt.Sprintf("what is sent to %s in %s at first may be lost: %v", a.Addr6.Addr(), a.Name, err))
-	}
-	return ctx.Err()
 }
 
 // insideRequests4 give the container's end its IPv4 address, without a route to the subnet: its neighbours are reached through the gateway.

@@ -93,6 +93,9 @@ func (f LinkFlags) String() string {
 // An OperState is whether a link can carry packets: IF_OPER_*, linux/if.h.
 type OperState uint8
 
+// OperUp is the one of a link that has its carrier, and a queue that sends.
+const OperUp OperState = 6
+
 func (s OperState) String() string {
 	return wire.Names{
 		{Value: 0, Name: "IF_OPER_UNKNOWN"},
@@ -101,7 +104,7 @@ func (s OperState) String() string {
 		{Value: 3, Name: "IF_OPER_LOWERLAYERDOWN"},
 		{Value: 4, Name: "IF_OPER_TESTING"},
 		{Value: 5, Name: "IF_OPER_DORMANT"},
-		{Value: 6, Name: "IF_OPER_UP"},
+		{Value: uint64(OperUp), Name: "IF_OPER_UP"},
 	}.Enum(uint64(s))
 }
 

@@ -191,7 +191,14 @@ func (c *Conn) LinkByIndex(index uint32) (*Link, error) {
 
 // LinkWithoutStats is LinkByIndex without Stats, which are most of what the kernel tells of a link.
 func (c *Conn) LinkWithoutStats(index uint32) (*Link, error) {
-	return wire.Get(c.Conn, getLink.New(0, &Link{Index: index, ExtMask: ExtSkipStats}, fmt.Sprintf("get link %d", index)), &newLink)
+	return wire.Get(c.Conn, withoutStats(index), &newLink)
+}
+
+// AskLink is the question that LinkWithoutStats asks, to be sent with others: the answer goes to l.
+func AskLink(index uint32, l *Link) wire.Request { return wire.Into(withoutStats(index), &newLink, l) }
+
+func withoutStats(index uint32) wire.Request {
+	return getLink.New(0, &Link{Index: index, ExtMask: ExtSkipStats}, fmt.Sprintf("get link %d", index))
 }
 
 // Links lists all links of the namespace.

@@ -30,9 +30,6 @@ import (
 // readyTime is how long the kernel's workers may take.
 const readyTime = 10 * time.Second
 
-// operUp is IF_OPER_UP, linux/if.h.
-const operUp = 6
-
 // A watch is a socket that hears the events of a host from before something is asked for.
 type watch struct {
 	host *Host
@@ -68,7 +65,7 @@ func (w *watch) wait(ctx context.Context, index uint32, addrs ...netip.Addr) err
 	err := w.conn.Events(ctx, func(e rtnl.Event) error {
 		switch {
 		case e.Deleted:
-		case e.Link != nil && e.Link.Index == index && e.Link.OperState == operUp:
+		case e.Link != nil && e.Link.Index == index && e.Link.OperState == rtnl.OperUp:
 			index = 0
 		case e.Route != nil && e.Route.Type == unix.RTN_LOCAL:
 			addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return a == e.Route.Dst })

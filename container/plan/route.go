@@ -139,13 +139,15 @@ func (s *state) get(query []byte) []byte {
 	return answer[header:n]
 }
 
+const operUp = 6 // IF_OPER_UP, linux/if.h: it will be, at once
+
 // askRoute answers a question that the plan knows the answer to, or says that it does not.
 func (t *transport) askRoute(m *message) bool {
 	s := t.plan.state(t.space)
 	switch {
 	case m.typ == unix.RTM_GETLINK && !m.has(unix.NLM_F_DUMP) && len(m.body) >= unix.SizeofIfInfomsg:
 		if l := s.made(m.body); l != nil {
-			t.answers = append(t.answers, encode(unix.RTM_NEWLINK, 0, m.seq, l))
+			t.answers = append(t.answers, encode(unix.RTM_NEWLINK, 0, m.seq, l, attribute(unix.IFLA_OPERSTATE, []byte{operUp})))
 			return true
 		}
 		if s.removed[native.Uint32(m.body[4:])] {
