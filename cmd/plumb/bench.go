@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func benchCommand() command {
 		if err := b.options.Check(); err != nil {
 			return usagef("%v", err)
 		}
+		if b.cold && !slices.ContainsFunc(b.options.Cases, func(c bench.Case) bool { return c.Cold }) {
+			return usagef("--cold: the table is absent only where there is no container, and one comes at a time: --containers and --concurrency leave no such case")
+		}
 		if !capable() {
 			return inUserNamespace()
 		}
@@ -80,10 +84,10 @@ func (b *benchFlags) register(f *flags) {
 		return nil
 	})
 	f.IntVar(&b.publish, "publish", 0, "`N` ports that each container publishes (default 0)")
-	f.BoolVar(&b.cold, "cold", false, "make plumb's table with each container; else it stands")
-	f.Func("against", "`LIST` of others to measure in turn with plumb: "+strings.Join(bench.RivalNames(), ", ")+"; all for those that are installed", func(s string) error {
-		b.against = strings.Split(s, ",")
-		return bench.CheckRivals(b.against)
+	f.BoolVar(&b.cold, "cold", false, "measure also with plumb's table made by each container, as on a host that has none; else it stands")
+	f.Func("against", "`LIST` of others to measure in turn with plumb: "+strings.Join(bench.RivalNames(), ", ")+"; cni for all of cni-, all for all; what is not installed is named", func(s string) (err error) {
+		b.against, err = bench.FindRivals(strings.Split(s, ","))
+		return err
 	})
 	f.BoolFunc("json", "print JSON", b.inForm("json"))
 	f.BoolFunc("gobench", "print Go's benchmark format, for benchstat", b.inForm("gobench"))
@@ -113,14 +117,16 @@ func numbers(to *[]int) func(string) error {
 	}
 }
 
-// fill makes the cases: each value of a list with each of the others.
+// fill makes the cases: each value of a list with each of the others, and cold ones beside them where they can be.
 func (b *benchFlags) fill() {
 	for _, family := range b.families {
 		for _, containers := range b.containers {
 			for _, concurrency := range b.concurrency {
-				b.options.Cases = append(b.options.Cases, bench.Case{
-					Concurrency: concurrency, Containers: containers, Family: family, Publish: b.publish, Cold: b.cold,
-				})
+				c := bench.Case{Concurrency: concurrency, Containers: containers, Family: family, Publish: b.publish}
+				b.options.Cases = append(b.options.Cases, c)
+				if c.Cold = b.cold && containers == 0 && concurrency == 1; c.Cold {
+					b.options.Cases = append(b.options.Cases, c)
+				}
 			}
 		}
 	}

@@ -113,17 +113,17 @@ func checkGobench(t *testing.T, text string, n int) {
 // Others are measured beside it, and who is not there is named.
 func TestBenchAgainst(t *testing.T) {
 	s := newBuiltSite(t)
-	out := s.succeeds("bench", "-n", "2", "--warmup", "0", "--against", "ip-batch,docker")
+	out := s.succeeds("bench", "-n", "2", "--warmup", "0", "--against", "ip-batch,cni,docker")
 	for _, want := range []string{"plumb: attach ", "plumb: detach "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the table has no %q:\n%s", want, out)
 		}
 	}
-	if !strings.Contains(out, "not measured: docker: ") {
-		t.Errorf("nothing is said of docker:\n%s", out)
-	}
-	if strings.Contains(out, "not measured: ip-batch") == strings.Contains(out, "ip-batch: set-up ") {
-		t.Errorf("ip-batch is neither measured nor missing, or both:\n%s", out)
+	for name, up := range map[string]string{"ip-batch": "set-up", "cni-ptp": "ADD", "cni-ptp-nft": "ADD", "cni-bridge": "ADD", "cni-bridge-nft": "ADD", "docker": "run with network and ports"} {
+		missing, measured := strings.Contains(out, "not measured: "+name+": "), strings.Contains(out, "\n"+name+": "+up+" ")
+		if missing == measured {
+			t.Errorf("%s is neither measured nor missing, or both:\n%s", name, out)
+		}
 	}
 }
 

@@ -56,28 +56,33 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// checkSums compares iterations: what the set-up is made of leaves little of it, and the link is not gone before the caller has had it removed.
+// checkSums compares iterations: what the set-up is made of leaves little of it, and the link is not gone before the caller has had it removed. Others
+// may get the processor between any two things: of all iterations it is the best that has no gap.
 func checkSums(t *testing.T, r *bench.Result, n int) {
 	t.Helper()
+	whole := false
 	for i := range n {
-		whole := r.Times(bench.SetUp)[i]
+		setUp := r.Times(bench.SetUp)[i]
 		parts := r.Times(bench.Clone)[i] + r.Times(bench.Attach)[i] + r.Times(bench.Ready)[i]
-		if parts > whole || whole-parts > whole/2 {
-			t.Errorf("%s: a set-up of %v has parts of %v", r.Case, whole, parts)
+		if parts > setUp {
+			t.Errorf("%s: a set-up of %v has parts of %v", r.Case, setUp, parts)
 		}
 		if r.Times(bench.Gone)[i] < r.Times(bench.TearDown)[i] {
 			t.Errorf("%s: the link was gone after %v, the tear-down took %v", r.Case, r.Times(bench.Gone)[i], r.Times(bench.TearDown)[i])
 		}
-	}
-	// The parts of the attach follow each other without a gap.
-	var parts time.Duration
-	for i := range r.Phases {
-		if p := &r.Phases[i]; p.Depth == 2 && p.Kind == bench.KindWhole && len(p.Times) == n {
-			parts += sum(p.Times)
+		attach, steps := r.Times(bench.Attach)[i], time.Duration(0)
+		for j := range r.Phases {
+			if p := &r.Phases[j]; p.Depth == 2 && p.Kind == bench.KindWhole && len(p.Times) == n {
+				steps += p.Times[i]
+			}
 		}
+		if steps > attach {
+			t.Errorf("%s: an attach of %v has parts of %v", r.Case, attach, steps)
+		}
+		whole = whole || parts > setUp/2 && steps > attach/2
 	}
-	if whole := sum(r.Times(bench.Attach)); parts > whole || parts < whole*6/10 {
-		t.Errorf("%s: attaches of %v have parts of %v", r.Case, whole, parts)
+	if !whole {
+		t.Errorf("%s: the parts of the set-up, or those of the attach, are not all there: %+v", r.Case, r.Phases)
 	}
 }
 
@@ -88,13 +93,6 @@ func checkShares(t *testing.T, r *bench.Result) {
 			t.Errorf("%s: %s takes %v of an attach", r.Case, s.Name, s.Time)
 		}
 	}
-}
-
-func sum(times []time.Duration) (all time.Duration) {
-	for _, t := range times {
-		all += t
-	}
-	return all
 }
 
 // message says whether a phase's name has some text in it.

@@ -15,13 +15,14 @@ import (
 // A usage is processor time, in ticks of USER_HZ, up to some moment.
 type usage struct {
 	busy, all, stolen uint64 // of all processors
-	own               uint64 // of this process and the children that it has waited for
+	own               uint64 // of this process and the children that it has waited for, and of those that go on, such as a daemon
 	processes         map[int]process
 }
 
 type process struct {
 	name   string
 	ticks  uint64
+	waited uint64 // ticks of the children that it has waited for
 	parent int
 }
 
@@ -61,23 +62,34 @@ func usageNow() usage {
 			}
 		}
 	}
+	for pid, p := range u.processes {
+		if pid != os.Getpid() && u.ours(pid) {
+			u.own += p.ticks + p.waited
+		}
+	}
 	return u
 }
 
-// parseStat reads proc_pid_stat(5): pid (name) state ppid ... with utime and stime at 14 and 15. A name may hold anything.
+// parseStat reads proc_pid_stat(5): pid (name) state ppid ... with utime, stime, cutime and cstime from 14 on. A name may hold anything.
 func parseStat(text string) (p process, ok bool) {
 	open, end := strings.IndexByte(text, '('), strings.LastIndexByte(text, ')')
 	if open < 0 || end < open {
 		return p, false
 	}
 	words := strings.Fields(text[end+1:])
-	if len(words) < 13 {
+	if len(words) < 15 {
 		return p, false
 	}
-	user, err := strconv.ParseUint(words[11], 10, 64)
-	system, err2 := strconv.ParseUint(words[12], 10, 64)
-	parent, err3 := strconv.Atoi(words[1])
-	return process{text[open+1 : end], user + system, parent}, err == nil && err2 == nil && err3 == nil
+	var ticks [4]uint64
+	for i := range ticks {
+		n, err := strconv.ParseUint(words[11+i], 10, 64)
+		if err != nil {
+			return p, false
+		}
+		ticks[i] = n
+	}
+	parent, err := strconv.Atoi(words[1])
+	return process{text[open+1 : end], ticks[0] + ticks[1], ticks[2] + ticks[3], parent}, err == nil
 }
 
 // A Beside is what else was running while something was measured.

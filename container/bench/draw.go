@@ -93,10 +93,14 @@ func (r *Report) Scaling() (panels []*plot.Panel) {
 
 // other names a case by what is not on the axis.
 func other(c Case, containers bool) string {
+	name := fmt.Sprintf("family %s, beside %d", c.Family, c.Containers)
 	if containers {
-		return fmt.Sprintf("family %s, %d at once", c.Family, c.Concurrency)
+		name = fmt.Sprintf("family %s, %d at once", c.Family, c.Concurrency)
 	}
-	return fmt.Sprintf("family %s, beside %d", c.Family, c.Containers)
+	if c.Cold {
+		name += ", cold"
+	}
+	return name
 }
 
 // Panels draws the rivals' times.

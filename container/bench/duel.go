@@ -38,7 +38,7 @@ const (
 // RivalOptions say what RunRivals measures.
 type RivalOptions struct {
 	N, Warmup int
-	Names     []string // of Rivals; "all" is those that are installed
+	Names     []string // of rivals, as FindRivals finds them; what is not installed is left out
 	More      []Rival  // the caller's own
 	Bare      bool     // these alone, without plumb where it does the same
 	Plumb     string   // path of the program
@@ -105,14 +105,29 @@ func RivalNames() (names []string) {
 
 func isPlumb(name string) bool { return name == "plumb" || strings.HasPrefix(name, "plumb ") }
 
-// CheckRivals says which name is none.
-func CheckRivals(names []string) error {
+// FindRivals finds those that names mean: a name, or what several begin with, as cni is what cni-ptp and cni-bridge begin with, or all.
+func FindRivals(names []string) (found []string, err error) {
+	known := RivalNames()
 	for _, n := range names {
-		if n != "all" && !slices.Contains(RivalNames(), n) {
-			return fmt.Errorf("there is no %s: %s and all are", n, strings.Join(RivalNames(), ", "))
+		var means []string
+		switch {
+		case n == "all":
+			means = known
+		case slices.Contains(known, n):
+			means = []string{n}
+		default:
+			for _, k := range known {
+				if strings.HasPrefix(k, n+"-") {
+					means = append(means, k)
+				}
+			}
 		}
+		if means == nil {
+			return nil, fmt.Errorf("there is no %s: %s and all are", n, strings.Join(known, ", "))
+		}
+		found = append(found, means...)
 	}
-	return nil
+	return found, nil
 }
 
 // chosen are the rivals that were asked for, and plumb in each of their groups.
@@ -122,9 +137,7 @@ func (o *RivalOptions) chosen() []Rival {
 	}
 	all := append(rivals(), o.More...)
 	more := func(r Rival) bool { return slices.ContainsFunc(o.More, func(m Rival) bool { return m.Name == r.Name }) }
-	wanted := func(r Rival) bool {
-		return slices.Contains(o.Names, r.Name) || slices.Contains(o.Names, "all") || more(r)
-	}
+	wanted := func(r Rival) bool { return slices.Contains(o.Names, r.Name) || more(r) }
 	chosen := slices.DeleteFunc(slices.Clone(all), func(r Rival) bool {
 		if !isPlumb(r.Name) || more(r) {
 			return !wanted(r)
@@ -141,6 +154,9 @@ func (o *RivalOptions) chosen() []Rival {
 
 // RunRivals has rivals do the job in turn, each on a host of its own in one lab. A rival that cannot is left out, and the Duel says why.
 func RunRivals(ctx context.Context, o RivalOptions) (duel *Duel, err error) {
+	if o.Names, err = FindRivals(o.Names); err != nil {
+		return nil, err
+	}
 	l, err := lab.New(ctx, lab.Options{})
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 )
@@ -17,8 +16,8 @@ func rivals() []Rival {
 		},
 		script("ip", []string{"ip", "iptables", "nsenter"}, ipUp, "iptables -t nat -D POSTROUTING -s 10.0.0.0/24 -j MASQUERADE\nip link del web0\n"),
 		script("ip-batch", []string{"ip", "nft", "nsenter"}, batchUp, "nft delete table ip web\nip link del web0\n"),
-		cni("cni-ptp", "ptp", `"type": "ptp", "ipMasq": true`),
-		cni("cni-bridge", "bridge", `"type": "bridge", "bridge": "web-br", "isGateway": true, "ipMasq": true`),
+		cni("cni-ptp", "ptp", cniPTP, false), cni("cni-ptp-nft", "ptp", cniPTP, true),
+		cni("cni-bridge", "bridge", cniBridge, false), cni("cni-bridge-nft", "bridge", cniBridge, true),
 		{
 			Name: "plumb run", Group: GroupRun, UpName: "run with network, ports and DNS", Begin: rootfs,
 			Up: func(s *Stage) error {
@@ -102,33 +101,3 @@ table ip web {
 }
 .
 `
-
-// pluginDirs are where distributions have the CNI plugins.
-const pluginDirs = "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni"
-
-// cni is a plugin with host-local, run as a runtime runs it (CNI specification 1.0, section 3).
-func cni(name, plugin, config string) Rival {
-	command := func(command string) func(*Stage) error {
-		return func(s *Stage) error {
-			program, err := find(plugin, pluginDirs)
-			if err != nil {
-				return err
-			}
-			return s.Run(Program{Path: program, Stdin: s.Dir + "/config", Env: []string{
-				"CNI_COMMAND=" + command, "CNI_CONTAINERID=web", "CNI_IFNAME=eth0", "CNI_PATH=" + pluginDirs,
-				"CNI_NETNS=/proc/" + strconv.Itoa(s.PID) + "/ns/net",
-			}})
-		}
-	}
-	return Rival{
-		Name: name, Group: GroupNetwork, UpName: "ADD", DownName: "DEL", Up: command("ADD"), Down: command("DEL"),
-		Begin: func(s *Stage) error {
-			if _, err := find(plugin, pluginDirs); err != nil {
-				return err
-			}
-			text := fmt.Sprintf(`{"cniVersion": "1.0.0", "name": "bench", %s, "ipam": {"type": "host-local", "dataDir": %q,
-				"ranges": [[{"subnet": "10.0.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}`, config, s.Dir+"/leases")
-			return os.WriteFile(s.Dir+"/config", []byte(text), 0o644)
-		},
-	}
-}

@@ -103,13 +103,3 @@ func podman() Rival {
 		},
 	}
 }
-
-// docker is not measured by itself: its daemon would have to run in the lab.
-func docker() Rival {
-	return Rival{Name: "docker", Group: GroupRun, UpName: "run", Begin: func(*Stage) error {
-		if err := needs("docker"); err != nil {
-			return err
-		}
-		return errors.New("its daemon runs on the machine, outside of the lab, and is left alone")
-	}, Up: func(*Stage) error { return nil }}
-}
