@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // rootfs makes a root file system: busybox and nothing else. It must be static.
@@ -45,7 +46,7 @@ func ociRuntime(name string, noUnified bool) Rival {
 			if err != nil {
 				return err
 			}
-			args := []string{"--root", s.Dir + "/state", "run", "--bundle", s.Dir, fmt.Sprintf("plumb-bench-%d", os.Getpid())}
+			args := []string{"--root", s.Dir + "/state", "run", "--bundle", s.Dir, cgroupName()}
 			return s.Run(hidden(program, args, noUnified))
 		},
 	}
@@ -64,6 +65,25 @@ func hidden(program string, args []string, hide bool) Program {
 // inShell is a program in mounts of its own, which a command of the shell has arranged.
 func inShell(first, program string, args []string) Program {
 	return Program{Path: "/bin/sh", Mount: true, Args: append([]string{"-e", "-c", first + "\nexec \"$@\"", "sh", program}, args...)}
+}
+
+// cgroupName is what containers and control groups of the lab's are called.
+func cgroupName() string { return fmt.Sprintf("plumb-bench-%d", os.Getpid()) }
+
+// removeCgroups removes the control groups of that name, in each hierarchy, with those in them. Nothing runs in them any more.
+func removeCgroups() error {
+	var errs []error
+	for _, hierarchy := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		for _, below := range []string{"/*", ""} { // podman has one for its monitors
+			found, _ := filepath.Glob(hierarchy + "/" + cgroupName() + below)
+			for _, path := range found {
+				if info, err := os.Stat(path); err == nil && info.IsDir() {
+					errs = append(errs, os.Remove(path))
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // podman has everything below the stage's directory, and where it does not ask, in mounts of its own: nothing of the machine's own containers is seen,
@@ -98,8 +118,9 @@ func podman() Rival {
 				"[network]\nnetwork_backend = \"cni\"\ncni_plugin_dirs = [\"/opt/cni/bin\", \"/usr/lib/cni\", \"/usr/libexec/cni\"]\n"
 			return os.WriteFile(s.Dir+"/containers.conf", []byte(conf), 0o644)
 		},
+		End: func(*Stage) error { return removeCgroups() },
 		Up: func(s *Stage) error {
-			return run(s, "run", "--rm", "-p", "8080:80", "--dns", "8.8.8.8", "--rootfs", s.Dir+"/rootfs", "/bin/true")
+			return run(s, "run", "--rm", "--cgroup-parent", "/"+cgroupName(), "-p", "8080:80", "--dns", "8.8.8.8", "--rootfs", s.Dir+"/rootfs", "/bin/true")
 		},
 	}
 }
