@@ -23,7 +23,7 @@ func (h *Host) DetachAll(network string) (names []string, err error) {
 	tell := h.story()
 	defer func() { tell.end(err) }()
 	tell.next("find what there is", "links that say whose they are, and the leases of before")
-	ends, ids, err := h.endsOf(network)
+	ends, ids, err := h.endsOf(func(id *identity) bool { return network == "" || id.network == network })
 	if err != nil {
 		return nil, err
 	}
@@ -70,15 +70,15 @@ func (h *Host) detachEnds(tell *story, ends []rtnl.Link, ids []identity, leases 
 	return errors.Join(errs...)
 }
 
-// endsOf lists the host ends of a network's containers, or of all, with what they say. One that does not say anything yet is about to be set up,
+// endsOf lists the host ends of the containers that are meant, with what they say. One that does not say anything yet is about to be set up,
 // or was left by a killed attach; it is nobody's.
-func (h *Host) endsOf(network string) (ends []rtnl.Link, ids []identity, err error) {
+func (h *Host) endsOf(meant func(*identity) bool) (ends []rtnl.Link, ids []identity, err error) {
 	links, err := h.hostEnds()
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, l := range links {
-		if id, ok := identityOf(&l); ok && (network == "" || id.network == network) {
+		if id, ok := identityOf(&l); ok && meant(&id) {
 			ends, ids = append(ends, l), append(ids, id)
 		}
 	}

@@ -154,7 +154,7 @@ func (w *town) converse(from *clab.Host, to string) (goesOn func()) {
 	return say
 }
 
-// Whichever of its messages is refused, or all from one on, what a DetachAll leaves goes with the next one, with the holder's names and addresses
+// Whichever of its messages is refused, or all from one on, what a DetachAll or a DetachEach leaves goes with the next one, with the holder's names and addresses
 // being taken anew, or with gc.
 func TestDetachAllHalfway(t *testing.T) {
 	t.Parallel()
@@ -182,6 +182,10 @@ func TestDetachAllHalfway(t *testing.T) {
 				w.detach(box.Name())
 			}
 		},
+		"detach several": func() {
+			_, err := w.h.DetachEach("a", "b", "c")
+			check(t, err)
+		},
 		"attach anew": func() {
 			for _, box := range boxes {
 				if l := w.link(w.host, "pl-"+box.Name()); l != nil && l.Group == container.LinkGroup {
@@ -201,10 +205,10 @@ func TestDetachAllHalfway(t *testing.T) {
 			check(t, err)
 		},
 	}
-	try := func(first, end int64, how string) (more bool) {
+	try := func(first, end int64, how string, detach func(*container.Host) ([]string, error)) (more bool) {
 		attach()
 		h, f := w.faulty(first, end)
-		_, err := h.DetachAll("")
+		_, err := detach(h)
 		must(t, h.Close())
 		ways[how]()
 		w.same(before, append(boxes, w.host)...)
@@ -221,11 +225,17 @@ func TestDetachAllHalfway(t *testing.T) {
 	if testing.Short() {
 		step = 8
 	}
+	all := func(h *container.Host) ([]string, error) { return h.DetachAll("") }
+	each := func(h *container.Host) ([]string, error) { return h.DetachEach("b", "a") }
 	for how := range ways {
-		for n := rand.Int64N(step); try(n, math.MaxInt64, how); n += step {
+		for n := rand.Int64N(step); try(n, math.MaxInt64, how, all); n += step {
 		}
 	}
-	for n := rand.Int64N(step); try(n, n+1, "detach all"); n += step {
+	for n := rand.Int64N(step); try(n, math.MaxInt64, "detach several", each); n += step {
+	}
+	for n := rand.Int64N(step); try(n, n+1, "detach all", all); n += step {
+	}
+	for n := rand.Int64N(step); try(n, n+1, "detach each", each); n += step {
 	}
 }
 

@@ -163,43 +163,8 @@ func (h *Host) GC(repair bool) (done Swept, err error) {
 		done.Links = append(done.Links, fmt.Sprintf("%d of the pool", swept))
 	}
 	errs = append(errs, err)
-	tell.next("look for links that nobody finishes", "an attach that was killed leaves a link that does not say whose it is")
-	links, err := h.hostEnds()
-	errs = append(errs, err)
-	for i := range links {
-		removed, err := h.sweepLink(&links[i])
-		if removed {
-			done.Links = append(done.Links, links[i].Name)
-		}
-		errs = append(errs, err)
-	}
+	links, err := h.sweepLinks(&tell)
+	done.Links = append(done.Links, links...)
 	tell.end(nil)
-	return done, errors.Join(append(errs, h.leave())...)
-}
-
-// sweepLink removes a host end that is of no use to anybody, and so old that nobody can be about to finish it.
-func (h *Host) sweepLink(link *rtnl.Link) (removed bool, err error) {
-	if dying(link) {
-		return false, nil // it goes by itself
-	}
-	if going(link) {
-		return true, h.removeLeftover(link) // if DetachAll is still at it, it does the same
-	}
-	if id, named := identityOf(link); named {
-		left, err := h.leftover(link)
-		if now, timeErr := bootTime(); err != nil || !left || timeErr != nil || now-id.taken < settle {
-			return false, err
-		}
-		return true, h.removeLeftover(link)
-	}
-	// One without an alias is an attach's that is under way, or was killed. Its lease tells how old it is; without a lease, it
-	// was killed unless it has one in a moment.
-	if held, err := h.nat.Holding(link.Name); err == nil && held.Comment.IfIndex == link.Index {
-		return false, nil // reclaim has looked at it
-	}
-	gone, err := h.waitNamed(link.Index)
-	if err != nil || gone {
-		return false, err
-	}
-	return true, h.removeLeftover(link)
+	return done, errors.Join(append(errs, err, h.leave())...)
 }

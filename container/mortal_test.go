@@ -92,6 +92,8 @@ func dieAtWork() int {
 			_, err = h.Detach("web")
 		case "detach all":
 			_, err = h.DetachAll("")
+		case "detach each":
+			_, err = h.DetachEach("web", "nobody")
 		case "fill":
 			_, err = h.FillPool(context.Background(), container.PoolOptions{Size: 2})
 		case "drain":
@@ -179,7 +181,7 @@ func TestKilledAttach(t *testing.T) {
 	})
 }
 
-// The same of a detach, and of one of all.
+// The same of a detach, of one of all, and of one of several.
 func TestKilledDetach(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -187,7 +189,7 @@ func TestKilledDetach(t *testing.T) {
 	before := w.picture(w.host)
 	next := w.box("next")
 	clean := w.picture(next)
-	for _, order := range []string{"detach", "detach all"} {
+	for _, order := range []string{"detach", "detach all", "detach each"} {
 		attached := func() *netns.NS {
 			ns := holdOpen(t)
 			_, err := w.h.Attach(t.Context(), mortalNetwork(), ns)
@@ -198,12 +200,16 @@ func TestKilledDetach(t *testing.T) {
 			if turn%2 == 0 {
 				must(t, ns.Close()) // as it is with a run, whose container dies with it
 			}
-			if turn%4 == 0 || turn%4 == 3 {
+			var err error
+			switch turn % 6 {
+			case 0, 3:
 				w.detach("web")
-			} else {
-				_, err := w.h.DetachAll("")
-				check(t, err)
+			case 1, 4:
+				_, err = w.h.DetachAll("")
+			default:
+				_, err = w.h.DetachEach("web", "nobody")
 			}
+			check(t, err)
 			w.attachAgain(next)
 			must(t, ns.Close())
 			w.same(append(before, clean...), w.host, next)

@@ -274,8 +274,8 @@ func (h *Host) waitGone(ctx context.Context, index uint32, most time.Duration) (
 }
 
 // waitNamed waits whether whoever made a link goes on to give it an alias, or it goes.
-func (h *Host) waitNamed(index uint32) (done bool, err error) {
-	return h.waitLink(context.Background(), index, nameWait, func(l *rtnl.Link) bool { return l == nil || l.Alias != "" })
+func (h *Host) waitNamed(index uint32, most time.Duration) (done bool, err error) {
+	return h.waitLink(context.Background(), index, most, func(l *rtnl.Link) bool { return l == nil || l.Alias != "" })
 }
 
 // waitLink waits until a link is as it should be, but not longer than most. One that has gone is nil.

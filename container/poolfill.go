@@ -107,7 +107,7 @@ func (h *Host) clearPool() error {
 		return fmt.Errorf("look for the pool: %w", err)
 	}
 	if !dying(link) && link.Alias == "" {
-		if done, err := h.waitNamed(link.Index); err != nil || done {
+		if done, err := h.waitNamed(link.Index, nameWait); err != nil || done {
 			return err
 		}
 	}

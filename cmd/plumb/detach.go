@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"plumb/container"
@@ -60,13 +61,19 @@ func (d *detachFlags) detach(host *container.Host) (err error) {
 		d.gone, err = host.DetachAll(d.named)
 		return err
 	}
+	if len(d.names) == 1 {
+		found, err := host.Detach(d.names[0])
+		if err != nil {
+			return &onError{d.names[0], err}
+		}
+		if found {
+			d.gone = d.names
+		}
+	} else if d.gone, err = host.DetachEach(d.names...); err != nil {
+		return err
+	}
 	for _, name := range d.names {
-		found, err := host.Detach(name)
-		switch {
-		case err != nil:
-			return &onError{name, err}
-		case found:
-			d.gone = append(d.gone, name)
+		if slices.Contains(d.gone, name) {
 			continue
 		}
 		d.missing = append(d.missing, name)
