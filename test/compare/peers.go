@@ -15,9 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InProcess are those that make networks in a program that is running, its sockets kept open. The floor comes first.
+// InProcess are those that make networks in a program that is running, its sockets kept open. The floor comes first, and first of those who make the
+// table, too.
 func InProcess(floor, small string) []bench.Rival {
-	return []bench.Rival{Floor(floor), Library(), Pool(), SmallFloor(small), Peer(true), Peer(false)}
+	return []bench.Rival{
+		Floor(floor, false), Library(false), Pool(), SmallFloor(small), Peer(true), Peer(false),
+		Floor(floor, true), Library(true),
+	}
 }
 
 // A peer is vishvananda/netlink and google/nftables at their best: sockets kept open, the peer made in its namespace, one queue a side, elements

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +18,10 @@ import (
 	"plumb/container/bench"
 	"plumb/container/lab"
 	"plumb/container/netns"
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+
+	"golang.org/x/sys/unix"
 )
 
 // Compile compiles a program of the floor's into dir, static, and returns its path.
@@ -82,17 +88,20 @@ func (p *Program) Close() error {
 	return errors.Join(err, p.out.Close())
 }
 
-// A library is plumb at work in a host, in which one container stays, so that the table stands.
+// A library is plumb at work in a host, in which one container stays, so that the table stands, unless it is cold.
 type library struct {
 	host  *container.Host
 	stays *netns.NS
 }
 
-func openLibrary(h *lab.Host) (*library, error) {
+func openLibrary(h *lab.Host, cold bool) (*library, error) {
 	l := &library{}
 	var err error
 	if l.host, err = container.OpenHost(container.HostOptions{NS: h.NS()}); err != nil {
 		return nil, err
+	}
+	if cold {
+		return l, nil
 	}
 	if l.stays, err = netns.New(); err == nil {
 		_, err = l.host.Attach(context.Background(), container.Network{Name: "stays"}, l.stays)
@@ -122,6 +131,51 @@ func (l *library) detach() error {
 	return err
 }
 
+// complete reads back what was made for a process, by whomever: all that a whole container has.
+func (l *library) complete(pid int) error {
+	c, err := l.host.Container("web")
+	if err != nil {
+		return err
+	}
+	if c.State != container.Up || !c.Addr.IsValid() || !c.Addr6.IsValid() {
+		return fmt.Errorf("what was made is not whole: state %q, addresses %v and %v", c.State, c.Addr, c.Addr6)
+	}
+	ns, err := netns.FromPID(pid)
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	inside, err := netns.Open(ns, func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) })
+	if err != nil {
+		return err
+	}
+	defer inside.Close()
+	for family, address := range map[rtnl.Family]netip.Prefix{rtnl.IPv4: c.Addr, rtnl.IPv6: c.Addr6} {
+		addrs, err := inside.Addrs(family, farIndex)
+		if err != nil {
+			return err
+		}
+		routes, err := inside.Routes(family)
+		if err != nil {
+			return err
+		}
+		has := slices.ContainsFunc(addrs, func(a rtnl.Addr) bool { return a.Own() == address.Addr() })
+		leads := slices.ContainsFunc(routes, func(r rtnl.Route) bool { return r.DstLen == 0 && r.Type == unix.RTN_UNICAST })
+		if !has || !leads {
+			return fmt.Errorf("what was made is not whole: inside, %s is there: %v; a default route: %v", address, has, leads)
+		}
+	}
+	return nil
+}
+
+// coldName is a rival's name.
+func coldName(name string, cold bool) string {
+	if cold {
+		return name + ", cold"
+	}
+	return name
+}
+
 func (l *library) close() error {
 	_, err := l.host.DetachAll("")
 	if l.stays != nil {
@@ -130,7 +184,7 @@ func (l *library) close() error {
 	return errors.Join(err, l.host.Close())
 }
 
-// Record attaches a namespace to a host of which the table stands, and removes that again, when look, which may be nil, has seen it. It returns the
+// Record attaches a namespace to a host, and removes that again, when look, which may be nil, has seen it. It returns the
 // script of it.
 func Record(h *lab.Host, look func(*netns.NS) error) (script string, err error) {
 	r := &recorder{}
@@ -155,9 +209,20 @@ func Record(h *lab.Host, look func(*netns.NS) error) (script string, err error) 
 	return script, errors.Join(err, detachErr)
 }
 
-// recorded is a stage on which the table stands, with a script in its directory.
-func recorded(s *bench.Stage) (*library, string, error) {
-	l, err := openLibrary(s.Host)
+// groupCold is of those who make the table, too: it is absent each time.
+const groupCold = bench.GroupInProcess + ", with the table to make"
+
+// group says which group a rival is in.
+func groupOf(cold bool) string {
+	if cold {
+		return groupCold
+	}
+	return bench.GroupInProcess
+}
+
+// recorded is a stage on which the table stands, unless it is cold, with a script in its directory.
+func recorded(s *bench.Stage, cold bool) (*library, string, error) {
+	l, err := openLibrary(s.Host, cold)
 	if err != nil {
 		return nil, "", err
 	}
@@ -173,14 +238,14 @@ func recorded(s *bench.Stage) (*library, string, error) {
 }
 
 // Floor is floor/replay.c, compiled as program, with its sockets kept open.
-func Floor(program string) bench.Rival {
+func Floor(program string, cold bool) bench.Rival {
 	var l *library
 	var p *Program
 	return bench.Rival{
-		Name: "floor", Group: bench.GroupInProcess, UpName: "the same job from prepared bytes, in C",
+		Name: coldName("floor", cold), Group: groupOf(cold), UpName: "the same job from prepared bytes, in C",
 		Begin: func(s *bench.Stage) (err error) {
 			var script string
-			if l, script, err = recorded(s); err == nil {
+			if l, script, err = recorded(s, cold); err == nil {
 				p, err = StartProgram(s.Host, program, script)
 			}
 			return err
@@ -189,8 +254,9 @@ func Floor(program string) bench.Rival {
 			s.Took, err = p.Make(s.PID)
 			return err
 		},
-		Down: func(*bench.Stage) error { return l.detach() },
-		End:  func(*bench.Stage) error { return errors.Join(p.Close(), l.close()) },
+		Check: func(s *bench.Stage) error { return l.complete(s.PID) },
+		Down:  func(*bench.Stage) error { return l.detach() },
+		End:   func(*bench.Stage) error { return errors.Join(p.Close(), l.close()) },
 	}
 }
 
@@ -201,7 +267,7 @@ func FloorProcess(program string) bench.Rival {
 	return bench.Rival{
 		Name: "C program", Group: bench.GroupNetwork, UpName: "attach from prepared bytes",
 		Begin: func(s *bench.Stage) (err error) {
-			l, script, err = recorded(s)
+			l, script, err = recorded(s, false)
 			return err
 		},
 		Up: func(s *bench.Stage) error {
@@ -230,17 +296,18 @@ func SmallFloor(program string) bench.Rival {
 }
 
 // Library is plumb's Host.Attach, with its sockets kept open.
-func Library() bench.Rival {
+func Library(cold bool) bench.Rival {
 	var l *library
 	return bench.Rival{
-		Name: "plumb, in-process", Group: bench.GroupInProcess, UpName: "Host.Attach", DownName: "Host.Detach",
+		Name: coldName("plumb, in-process", cold), Group: groupOf(cold), UpName: "Host.Attach", DownName: "Host.Detach",
 		Begin: func(s *bench.Stage) (err error) {
-			l, err = openLibrary(s.Host)
+			l, err = openLibrary(s.Host, cold)
 			return err
 		},
-		Up:   func(s *bench.Stage) error { return l.attach(s.PID) },
-		Down: func(*bench.Stage) error { return l.detach() },
-		End:  func(*bench.Stage) error { return l.close() },
+		Up:    func(s *bench.Stage) error { return l.attach(s.PID) },
+		Check: func(s *bench.Stage) error { return l.complete(s.PID) },
+		Down:  func(*bench.Stage) error { return l.detach() },
+		End:   func(*bench.Stage) error { return l.close() },
 	}
 }
 
@@ -253,7 +320,7 @@ func Pool() bench.Rival {
 	return bench.Rival{
 		Name: "plumb, from the pool", Group: bench.GroupInProcess, UpName: "Pool.Take",
 		Begin: func(s *bench.Stage) (err error) {
-			if l, err = openLibrary(s.Host); err == nil {
+			if l, err = openLibrary(s.Host, false); err == nil {
 				pool, err = l.host.NewPool(container.PoolOptions{Size: 1})
 			}
 			return err

@@ -28,8 +28,14 @@ func compile(t testing.TB, source string) string {
 // it, and takes it away.
 func TestReplay(t *testing.T) {
 	program, waits := compile(t, "floor/replay.c"), buildFloor(t)
+	for name, cold := range map[string]bool{"warm": false, "cold": true} {
+		t.Run(name, func(t *testing.T) { testReplay(t, program, waits, cold) })
+	}
+}
+
+func testReplay(t *testing.T, program, waits string, cold bool) {
 	h := lab.New(t).NewHost("host")
-	l, err := openLibrary(h)
+	l, err := openLibrary(h, cold)
 	check(t, err)
 	defer func() { check(t, l.close()) }()
 	var host, inside containerlab.State
@@ -54,6 +60,7 @@ func TestReplay(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		compareNetworks(t, h, pid, inode, host, inside)
+		check(t, l.complete(pid))
 		check(t, l.detach())
 	}
 	// As a whole program, which begins with nothing open.

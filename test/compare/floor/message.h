@@ -20,9 +20,13 @@ static void die(const char *what) {
 	exit(1);
 }
 
+#ifndef DATAGRAM
+#define DATAGRAM 4096
+#endif
+
 /* A datagram: messages one after the other. */
 struct datagram {
-	char b[4096];
+	char b[DATAGRAM];
 	uint32_t len, at;      /* at: where the message that was begun last begins */
 	uint32_t seq, awaited; /* sequence numbers: of that message, and of the last one that is to be answered */
 };

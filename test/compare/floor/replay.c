@@ -10,11 +10,13 @@
  *	ra                     net.ipv6.conf.eth0.accept_ra = 0, inside
  *	await HEX              a group to the container's rtnetlink whose last message asks for the route to its IPv6 address: until that is local
  *	ping                   net.ipv4.ping_group_range opened, inside
+ *	sysctl PATH=VALUE      a file of the host's below /proc: sys/net/...
  *
  *	usage: replay SCRIPT        for each line on stdin, a pid, make its network and print the nanoseconds that it took
  *	       replay SCRIPT PID    make one, and end
  */
 #define _GNU_SOURCE
+#define DATAGRAM 65536 /* a table with all its rules */
 #include "message.h"
 #include <fcntl.h>
 #include <sched.h>
@@ -22,16 +24,32 @@
 #include <sys/time.h>
 #include <time.h>
 
-enum kind { HOST, NFT, INSIDE, AWAIT, RA, PING };
+enum kind { HOST, NFT, INSIDE, AWAIT, RA, PING, SYSCTL };
 enum { MOST = 16, DIGITS = 10 };
 
 static struct step {
 	enum kind kind;
 	struct datagram d;
 	uint32_t fd_at, inode_at; /* 0: nowhere */
+	int sysctl;               /* kept open, as the sockets are */
+	char value[32];
 } steps[MOST];
 
 static int count, route, nft, home, proc;
+
+/* open_sysctl opens the host's file of path=value, in whose namespace this program is. */
+static void open_sysctl(struct step *s, char *text) {
+	char *value = strchr(text, '=');
+	if (!value || strlen(value + 1) >= sizeof s->value) {
+		fprintf(stderr, "floor: sysctl %s: it should be PATH=VALUE\n", text);
+		exit(1);
+	}
+	*value++ = 0;
+	strcpy(s->value, value);
+	s->sysctl = openat(proc, text, O_WRONLY | O_CLOEXEC);
+	if (s->sysctl < 0)
+		die(text);
+}
 
 static void bytes(struct datagram *d, const char *hex) {
 	unsigned b;
@@ -48,7 +66,7 @@ static void bytes(struct datagram *d, const char *hex) {
 }
 
 static void read_script(const char *path) {
-	static const char *const names[] = {"host", "nft", "inside", "await", "ra", "ping"};
+	static const char *const names[] = {"host", "nft", "inside", "await", "ra", "ping", "sysctl"};
 	static char line[3 * sizeof steps[0].d.b], hex[sizeof line];
 	FILE *f = fopen(path, "re");
 	if (!f)
@@ -62,10 +80,14 @@ static void read_script(const char *path) {
 		else if (!strcmp(word, "inode"))
 			steps[count - 1].inode_at = atoi(hex);
 		else
-			for (int kind = HOST; kind <= PING; kind++)
+			for (int kind = HOST; kind <= SYSCTL; kind++)
 				if (!strcmp(word, names[kind]) && count < MOST) {
-					steps[count].kind = kind;
-					bytes(&steps[count++].d, hex);
+					struct step *s = &steps[count++];
+					s->kind = kind;
+					if (kind == SYSCTL)
+						open_sysctl(s, hex);
+					else
+						bytes(&s->d, hex);
 				}
 	}
 	fclose(f);
@@ -210,6 +232,10 @@ static void make(int pid) {
 		case PING:
 			allow_ping();
 			break;
+		case SYSCTL:
+			if (pwrite(s->sysctl, s->value, strlen(s->value), 0) < 0)
+				die("sysctl");
+			break;
 		}
 	}
 	close_inside();
@@ -227,13 +253,13 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "usage: replay SCRIPT [PID]\n");
 		return 2;
 	}
-	read_script(argv[1]);
 	route = dial(NETLINK_ROUTE);
 	nft = dial(NETLINK_NETFILTER);
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (home < 0 || proc < 0)
 		die("/proc");
+	read_script(argv[1]);
 	if (argc > 2) {
 		make(atoi(argv[2]));
 		return 0;
