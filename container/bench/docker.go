@@ -137,7 +137,7 @@ func (d *dockerDaemon) run(s *Stage, notify string) error {
 		return err
 	}
 	defer r.Close()
-	args := []string{"sh", "-e", "-c", dockerScript, "sh", s.Dir, cgroupName()}
+	args := []string{"sh", "-e", "-c", dockerScript, "sh", s.Dir, cgroupName("docker")}
 	err = s.Host.Do(func() (err error) {
 		d.shell, err = os.StartProcess("/bin/sh", args, &os.ProcAttr{
 			Files: []*os.File{r, out, out},

@@ -18,11 +18,11 @@ import (
 type Rival struct {
 	Name, Group      string
 	UpName, DownName string             // what the two are called: "ADD" and "DEL"
-	Begin            func(*Stage) error // once, before anything is timed; may be nil. An error that is ErrMissing says what is not there
-	Up               func(*Stage) error // timed
-	Down             func(*Stage) error // timed, unless it has no name; may be nil
-	Check            func(*Stage) error // between the two, not timed: was the job done? May be nil
-	End              func(*Stage) error // once; may be nil
+	Begin            func(*Stage) error `json:"-"` // once, before anything is timed; may be nil. An error that is ErrMissing says what is not there
+	Up               func(*Stage) error `json:"-"` // timed
+	Down             func(*Stage) error `json:"-"` // timed, unless it has no name; may be nil
+	Check            func(*Stage) error `json:"-"` // between the two, not timed: was the job done? May be nil
+	End              func(*Stage) error `json:"-"` // once; may be nil
 }
 
 // ErrMissing is in the chain of the error of a rival that is not installed.

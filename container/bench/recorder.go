@@ -97,11 +97,12 @@ type teller struct {
 func (t *teller) tell(e *seen) {
 	switch e.kind {
 	case wire.KindBegin:
-		if e.purpose == "attach "+t.name || e.purpose == "detach "+t.name { // the whole, which is known
+		if t.whole(e.purpose) {
 			return
 		}
+		depth := t.inPart()
 		t.parts = append(t.parts, len(t.spans))
-		t.add(e, e.purpose, KindWhole, t.depth, e.time, 0)
+		t.add(e, e.purpose, KindWhole, depth, e.time, 0)
 	case wire.KindEnd:
 		for i := len(t.parts) - 1; i >= 0; i-- {
 			if s := &t.spans[t.parts[i]]; s.label == t.plain(e.purpose) {
@@ -154,18 +155,31 @@ func (t *teller) message(e *seen) {
 	}
 }
 
+// whole says whether a purpose is that of all that is done, which is known.
+func (t *teller) whole(purpose string) bool {
+	what, of, _ := strings.Cut(purpose, " ")
+	return of == t.name && (what == "attach" || what == "detach" || what == "take" || what == "run")
+}
+
 // inPart is the depth of what is in the innermost part.
 func (t *teller) inPart() int { return t.depth + len(t.parts) }
 
 func (t *teller) add(e *seen, label string, kind Kind, depth int, start time.Time, took time.Duration) {
 	key := strconv.Itoa(int(kind))
 	if kind == KindWhole || kind == KindOther {
-		key += t.plain(label)
+		key += strings.Map(noDigit, t.plain(label)) // of a process, or a descriptor
 	}
 	if len(t.parts) > 0 && kind != KindWhole {
 		key = t.spans[t.parts[len(t.parts)-1]].label + "/" + key
 	}
 	t.spans = append(t.spans, span{key, t.plain(label), kind, depth, start, took})
+}
+
+func noDigit(r rune) rune {
+	if r >= '0' && r <= '9' {
+		return -1
+	}
+	return r
 }
 
 // plain is a text without the number that the container's name has.

@@ -46,7 +46,7 @@ func ociRuntime(name string, noUnified bool) Rival {
 			if err != nil {
 				return err
 			}
-			args := []string{"--root", s.Dir + "/state", "run", "--bundle", s.Dir, cgroupName()}
+			args := []string{"--root", s.Dir + "/state", "run", "--bundle", s.Dir, cgroupName(name)}
 			return s.Run(hidden(program, args, noUnified))
 		},
 	}
@@ -67,15 +67,15 @@ func inShell(first, program string, args []string) Program {
 	return Program{Path: "/bin/sh", Mount: true, Args: append([]string{"-e", "-c", first + "\nexec \"$@\"", "sh", program}, args...)}
 }
 
-// cgroupName is what containers and control groups of the lab's are called.
-func cgroupName() string { return fmt.Sprintf("plumb-bench-%d", os.Getpid()) }
+// cgroupName is what the containers of a rival, and its control groups, are called: its own, as no two can have one.
+func cgroupName(rival string) string { return fmt.Sprintf("plumb-bench-%d-%s", os.Getpid(), rival) }
 
 // removeCgroups removes the control groups of that name, in each hierarchy, with those in them. Nothing runs in them any more.
-func removeCgroups() error {
+func removeCgroups(name string) error {
 	var errs []error
 	for _, hierarchy := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
 		for _, below := range []string{"/*", ""} { // podman has one for its monitors
-			found, _ := filepath.Glob(hierarchy + "/" + cgroupName() + below)
+			found, _ := filepath.Glob(hierarchy + "/" + name + below)
 			for _, path := range found {
 				if info, err := os.Stat(path); err == nil && info.IsDir() {
 					errs = append(errs, os.Remove(path))
@@ -118,9 +118,9 @@ func podman() Rival {
 				"[network]\nnetwork_backend = \"cni\"\ncni_plugin_dirs = [\"/opt/cni/bin\", \"/usr/lib/cni\", \"/usr/libexec/cni\"]\n"
 			return os.WriteFile(s.Dir+"/containers.conf", []byte(conf), 0o644)
 		},
-		End: func(*Stage) error { return removeCgroups() },
+		End: func(*Stage) error { return removeCgroups(cgroupName("podman")) },
 		Up: func(s *Stage) error {
-			return run(s, "run", "--rm", "--cgroup-parent", "/"+cgroupName(), "-p", "8080:80", "--dns", "8.8.8.8", "--rootfs", s.Dir+"/rootfs", "/bin/true")
+			return run(s, "run", "--rm", "--cgroup-parent", "/"+cgroupName("podman"), "-p", "8080:80", "--dns", "8.8.8.8", "--rootfs", s.Dir+"/rootfs", "/bin/true")
 		},
 	}
 }

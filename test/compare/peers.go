@@ -17,10 +17,11 @@ import (
 
 // InProcess are those that make networks in a program that is running, its sockets kept open. The floor comes first, and first of those who make the
 // table, too.
-func InProcess(floor, small string) []bench.Rival {
+// Steps, which may be nil, is given what the first one's steps take.
+func InProcess(floor, small string, steps *Steps) []bench.Rival {
 	return []bench.Rival{
-		Floor(floor, false), Library(false), Pool(), SmallFloor(small), Peer(true), Peer(false),
-		Floor(floor, true), Library(true),
+		Floor(floor, false, steps), Library(false), Pool(), SmallFloor(small), Peer(true), Peer(false),
+		Floor(floor, true, nil), Library(true),
 	}
 }
 

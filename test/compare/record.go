@@ -29,9 +29,13 @@ type group struct {
 	sent      time.Time
 	messages  [][]byte
 	refused   map[uint32]bool // by sequence number
+	purpose   string          // of the first message that is kept
 	sysctl    string          // "ra" or "ping", or "sysctl" for one of the host's
 	value     string          // of the latter: path=value
 }
+
+// scriptLabel begins a line that says what the next one is for.
+const scriptLabel = "# "
 
 // sysctlStep is what is said of a sysctl that is written, before its name, "=" and its value.
 const sysctlStep = "sysctl "
@@ -42,12 +46,12 @@ func (r *recorder) Trace(e wire.Event) {
 	defer r.mu.Unlock()
 	switch {
 	case e.Kind == wire.KindStep && strings.Contains(e.Purpose, "accept_ra=0"):
-		r.groups = append(r.groups, group{sysctl: "ra"})
+		r.groups = append(r.groups, group{sysctl: "ra", purpose: e.Purpose})
 	case e.Kind == wire.KindStep && strings.Contains(e.Purpose, "ping_group_range="):
-		r.groups = append(r.groups, group{sysctl: "ping"})
+		r.groups = append(r.groups, group{sysctl: "ping", purpose: e.Purpose})
 	case e.Kind == wire.KindStep && e.Namespace == "host" && strings.HasPrefix(e.Purpose, sysctlStep) && strings.Contains(e.Purpose, "="):
 		name, value, _ := strings.Cut(strings.TrimPrefix(e.Purpose, sysctlStep), "=")
-		r.groups = append(r.groups, group{sysctl: "sysctl", value: "sys/" + strings.ReplaceAll(name, ".", "/") + "=" + value})
+		r.groups = append(r.groups, group{sysctl: "sysctl", purpose: e.Purpose, value: "sys/" + strings.ReplaceAll(name, ".", "/") + "=" + value})
 	case e.Kind == wire.KindMessage && e.Sent:
 		r.sent(e)
 	case e.Kind == wire.KindMessage && e.Err != nil:
@@ -65,6 +69,10 @@ func (r *recorder) sent(e wire.Event) {
 		r.groups = append(r.groups, g)
 	}
 	last := &r.groups[len(r.groups)-1]
+	question := g.family == unix.NETLINK_ROUTE && asks(typeOf(e.Message)) || g.family == unix.NETLINK_NETFILTER && typeOf(e.Message) == unix.NFNL_MSG_BATCH_BEGIN
+	if last.purpose == "" && !question {
+		last.purpose = e.Purpose
+	}
 	last.messages = append(last.messages, bytes.Clone(e.Message))
 }
 
@@ -81,7 +89,7 @@ func (r *recorder) script(name string, ns *netns.NS) (string, error) {
 		if kind == "" || len(data) == 0 && g.sysctl == "" {
 			continue
 		}
-		fmt.Fprintf(&b, "%s %s%s\n", kind, hex.EncodeToString(data), g.value)
+		fmt.Fprintf(&b, "%s%s\n%s %s%s\n", scriptLabel, strings.ReplaceAll(g.purpose, name, "web"), kind, hex.EncodeToString(data), g.value)
 		if at := bytes.Index(data, nsFD(ns)); kind == "host" && at >= 0 {
 			fds++
 			fmt.Fprintf(&b, "fd %d\n", at+unix.SizeofNlAttr)

@@ -39,6 +39,7 @@ type Program struct {
 	in, out *os.File
 	lines   *bufio.Reader
 	process *os.Process
+	steps   []time.Duration // of what was made last, where it tells them
 }
 
 // StartProgram starts one.
@@ -74,9 +75,22 @@ func (p *Program) Make(pid int) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("the program has ended: %w", err)
 	}
-	ns, err := strconv.Atoi(strings.TrimSpace(line))
-	return time.Duration(ns), err
+	p.steps = p.steps[:0]
+	for word := range strings.FieldsSeq(line) {
+		ns, err := strconv.Atoi(word)
+		if err != nil {
+			return 0, fmt.Errorf("the program says %q: %w", line, err)
+		}
+		p.steps = append(p.steps, time.Duration(ns))
+	}
+	if len(p.steps) == 0 {
+		return 0, errors.New("the program says nothing")
+	}
+	return p.steps[0], nil
 }
+
+// Steps are what it has told of what it made last: how long each step of its took.
+func (p *Program) Steps() []time.Duration { return p.steps[1:] }
 
 // Close ends it.
 func (p *Program) Close() error {
@@ -168,6 +182,35 @@ func (l *library) complete(pid int) error {
 	return nil
 }
 
+// Steps are what the steps of a floor have taken.
+type Steps struct {
+	Names []string
+	Times [][]time.Duration // of each
+}
+
+// name reads the steps' names from a script.
+func (s *Steps) name(script string) error {
+	text, err := os.ReadFile(script)
+	if err != nil {
+		return err
+	}
+	s.Names = []string{"open the namespace, and sockets and sysctls in it"}
+	for line := range strings.Lines(string(text)) {
+		if label, ok := strings.CutPrefix(strings.TrimSpace(line), scriptLabel); ok {
+			s.Names = append(s.Names, label)
+		}
+	}
+	s.Names = append(s.Names, "close them")
+	s.Times = make([][]time.Duration, len(s.Names))
+	return nil
+}
+
+func (s *Steps) add(took []time.Duration) {
+	for i := range min(len(took), len(s.Times)) {
+		s.Times[i] = append(s.Times[i], took[i])
+	}
+}
+
 // coldName is a rival's name.
 func coldName(name string, cold bool) string {
 	if cold {
@@ -237,26 +280,38 @@ func recorded(s *bench.Stage, cold bool) (*library, string, error) {
 	return l, path, nil
 }
 
-// Floor is floor/replay.c, compiled as program, with its sockets kept open.
-func Floor(program string, cold bool) bench.Rival {
+// Floor is floor/replay.c, compiled as program, with its sockets kept open. Where steps is not nil it is given what each of its steps takes, by what it
+// is for.
+func Floor(program string, cold bool, steps *Steps) bench.Rival {
 	var l *library
 	var p *Program
 	return bench.Rival{
 		Name: coldName("floor", cold), Group: groupOf(cold), UpName: "the same job from prepared bytes, in C",
 		Begin: func(s *bench.Stage) (err error) {
 			var script string
-			if l, script, err = recorded(s, cold); err == nil {
-				p, err = StartProgram(s.Host, program, script)
+			if l, script, err = recorded(s, cold); err != nil {
+				return err
 			}
+			if steps != nil {
+				if err := steps.name(script); err != nil {
+					return err
+				}
+			}
+			p, err = StartProgram(s.Host, program, script)
 			return err
 		},
 		Up: func(s *bench.Stage) (err error) {
 			s.Took, err = p.Make(s.PID)
 			return err
 		},
-		Check: func(s *bench.Stage) error { return l.complete(s.PID) },
-		Down:  func(*bench.Stage) error { return l.detach() },
-		End:   func(*bench.Stage) error { return errors.Join(p.Close(), l.close()) },
+		Check: func(s *bench.Stage) error {
+			if steps != nil {
+				steps.add(p.Steps())
+			}
+			return l.complete(s.PID)
+		},
+		Down: func(*bench.Stage) error { return l.detach() },
+		End:  func(*bench.Stage) error { return errors.Join(p.Close(), l.close()) },
 	}
 }
 

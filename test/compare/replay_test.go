@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -112,7 +111,8 @@ func TestInProcess(t *testing.T) {
 	exe := filepath.Join(t.TempDir(), "plumb")
 	c := &town{t: t, plumb: exe}
 	c.build()
-	duel, err := bench.RunRivals(t.Context(), bench.RivalOptions{N: 2, Plumb: exe, Bare: true, More: InProcess(floor, small)})
+	var steps Steps
+	duel, err := bench.RunRivals(t.Context(), bench.RivalOptions{N: 2, Plumb: exe, Bare: true, More: InProcess(floor, small, &steps)})
 	check(t, err)
 	if len(duel.Missing) > 0 {
 		t.Errorf("not measured: %v", duel.Missing)
@@ -122,5 +122,12 @@ func TestInProcess(t *testing.T) {
 			t.Errorf("%s took %v", r.Name, r.Up)
 		}
 	}
-	check(t, errors.Join(err))
+	for i, name := range steps.Names { // one more is that of the rehearsal
+		if name == "" || len(steps.Times[i]) != 3 {
+			t.Errorf("the floor's step %q took %v", name, steps.Times[i])
+		}
+	}
+	if len(steps.Names) < 6 {
+		t.Errorf("the floor's steps are %q", steps.Names)
+	}
 }

@@ -12,7 +12,8 @@
  *	ping                   net.ipv4.ping_group_range opened, inside
  *	sysctl PATH=VALUE      a file of the host's below /proc: sys/net/...
  *
- *	usage: replay SCRIPT        for each line on stdin, a pid, make its network and print the nanoseconds that it took
+ *	usage: replay SCRIPT        for each line on stdin, a pid, make its network and print the nanoseconds that it took: all of it, what comes before the
+ *	                            script (the namespace, and what is opened in it), each line of the script, and what is closed in the end
  *	       replay SCRIPT PID    make one, and end
  */
 #define _GNU_SOURCE
@@ -203,15 +204,26 @@ static void patch(struct step *s) {
 	memcpy(s->d.b + s->inode_at, digits, DIGITS);
 }
 
-/* make makes the network of process pid; it is what is timed. */
+static int64_t now(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* make makes the network of process pid; it is what is timed. It notes when each step has begun, and when the last has ended. */
+static int64_t at[MOST + 3];
+
 static void make(int pid) {
 	char path[64];
+	int64_t *t = at;
+	*t++ = now();
 	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
 	inside.ns = open(path, O_RDONLY | O_CLOEXEC);
 	if (inside.ns < 0)
 		die(path);
 	open_inside();
 	for (struct step *s = steps; s < steps + count; s++) {
+		*t++ = now();
 		patch(s);
 		switch (s->kind) {
 		case HOST:
@@ -238,13 +250,9 @@ static void make(int pid) {
 			break;
 		}
 	}
+	*t++ = now();
 	close_inside();
-}
-
-static int64_t now(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
+	*t = now();
 }
 
 int main(int argc, char **argv) {
@@ -265,9 +273,11 @@ int main(int argc, char **argv) {
 		return 0;
 	}
 	while (fgets(line, sizeof line, stdin)) {
-		int64_t start = now();
 		make(atoi(line));
-		printf("%lld\n", (long long)(now() - start));
+		printf("%lld", (long long)(at[count + 2] - at[0]));
+		for (int i = 0; i < count + 2; i++)
+			printf(" %lld", (long long)(at[i + 1] - at[i]));
+		printf("\n");
 		fflush(stdout);
 	}
 	return 0;

@@ -23,19 +23,22 @@ func main() {
 	container.Init() // it starts containers
 	out := flag.String("out", "../../docs", "directory to write benchmarks.md and its pictures to")
 	n := flag.Int("n", 100, "pairs of each comparison")
+	kept := flag.String("figures", "cmd/report/testdata/figures.json.gz", "file to keep what was measured in")
+	again := flag.Bool("again", false, "do not measure: write the page anew of what was measured last")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := report(ctx, *out, *n); err != nil {
+	if err := report(ctx, *out, *kept, *n, *again); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
 }
 
 // programs are what is measured that has to be built first.
-type programs struct{ plumb, floor, small string }
+type programs struct{ dir, plumb, floor, small string }
 
 func build(dir string) (p programs, err error) {
+	p.dir = dir
 	p.plumb = filepath.Join(dir, "plumb")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", p.plumb, "plumb/cmd/plumb")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -45,11 +48,43 @@ func build(dir string) (p programs, err error) {
 	if p.floor, err = compare.Compile("floor/replay.c", dir); err != nil {
 		return p, err
 	}
-	p.small, err = compare.Compile("floor/floor.c", dir)
-	return p, err
+	if p.small, err = compare.Compile("floor/floor.c", dir); err != nil {
+		return p, err
+	}
+	return p, buildPlugins(filepath.Join(dir, "cni"))
 }
 
-func report(ctx context.Context, out string, n int) error {
+// cniVersion is that of the CNI plugins: it has both ways of masquerading, where those of distributions are often older.
+const cniVersion = "v1.9.1"
+
+// buildPlugins builds CNI plugins, and has them found. Where they cannot be had, those that are installed are measured.
+func buildPlugins(dir string) error {
+	const module = "github.com/containernetworking/plugins/plugins/"
+	cmd := exec.Command("go", "install", "-trimpath", "-ldflags=-s -w",
+		module+"main/ptp@"+cniVersion, module+"main/bridge@"+cniVersion, module+"ipam/host-local@"+cniVersion)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOBIN="+dir)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "the CNI plugins %s cannot be built, and those that are installed are measured: %v\n%s", cniVersion, err, output)
+		return nil
+	}
+	return os.Setenv("CNI_PATH", dir)
+}
+
+func report(ctx context.Context, out, kept string, n int, again bool) error {
+	if !again {
+		if err := measure(ctx, kept, n); err != nil {
+			return err
+		}
+	}
+	f, err := load(kept)
+	if err != nil {
+		return err
+	}
+	return f.write(out)
+}
+
+// measure measures everything, and keeps it.
+func measure(ctx context.Context, kept string, n int) error {
 	dir, err := os.MkdirTemp("", "plumb-report-")
 	if err != nil {
 		return err
@@ -59,11 +94,11 @@ func report(ctx context.Context, out string, n int) error {
 	if err != nil {
 		return err
 	}
-	m := measurement{n: n, started: time.Now()}
-	if err := m.measure(ctx, p); err != nil {
+	f := &figures{N: n, Started: time.Now()}
+	if err := f.measure(ctx, p); err != nil {
 		return err
 	}
-	return m.write(out)
+	return f.save(kept)
 }
 
 // show tells on stderr when a stretch of something is done.

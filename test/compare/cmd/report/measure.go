@@ -11,28 +11,13 @@ import (
 	"plumb/container"
 	"plumb/container/bench"
 	"plumb/container/lab"
-	"plumb/container/netns"
 	"plumb/test/compare"
 )
 
-// A measurement is all that the report tells of.
-type measurement struct {
-	n       int
-	started time.Time
-	took    time.Duration
+// profiled is how often something is done whose time is told in detail.
+const profiled = 40
 
-	whole     *bench.Report // containers, from clone to end
-	networks  *bench.Report // by family, and cold
-	many      *bench.Report // beside containers that are there
-	atOnce    *bench.Report // that come at once
-	inProcess *bench.Duel
-	programs  *bench.Duel
-	all       map[int][]time.Duration // to take away so many at once
-	size      int64                   // of the binary
-	resident  int                     // KiB of a plumb run that waits
-}
-
-func (m *measurement) measure(ctx context.Context, p programs) (err error) {
+func (m *figures) measure(ctx context.Context, p programs) (err error) {
 	usual := bench.Case{Concurrency: 1, Family: "46"}
 	with := func(change func(*bench.Case)) bench.Case {
 		c := usual
@@ -42,10 +27,10 @@ func (m *measurement) measure(ctx context.Context, p programs) (err error) {
 	run := func(what string, n int, command []string, cases ...bench.Case) (*bench.Report, error) {
 		return bench.Run(ctx, bench.Options{N: n, Warmup: 5, Cases: cases, Command: command, Progress: show(what)})
 	}
-	if m.whole, err = run("containers", m.n, []string{p.plumb, "bench", "wait-inside"}, usual); err != nil {
+	if m.Whole, err = run("containers", m.N, []string{p.plumb, "bench", "wait-inside"}, usual); err != nil {
 		return err
 	}
-	if m.networks, err = run("families", m.n, nil, usual, with(func(c *bench.Case) { c.Family = "4" }), with(func(c *bench.Case) { c.Family = "6" }),
+	if m.Networks, err = run("families", m.N, nil, usual, with(func(c *bench.Case) { c.Family = "4" }), with(func(c *bench.Case) { c.Family = "6" }),
 		with(func(c *bench.Case) { c.Cold = true })); err != nil {
 		return err
 	}
@@ -55,45 +40,67 @@ func (m *measurement) measure(ctx context.Context, p programs) (err error) {
 		c.Containers = n
 		return c
 	}
-	if m.many, err = run("beside others", m.n, nil, beside(0), beside(99), beside(998)); err != nil {
+	if m.Many, err = run("beside others", m.N, nil, beside(0), beside(99), beside(998)); err != nil {
 		return err
 	}
 	var atOnce []bench.Case
 	for _, n := range []int{1, 4, 16, 64} {
 		atOnce = append(atOnce, with(func(c *bench.Case) { c.Concurrency = n }))
 	}
-	if m.atOnce, err = run("at once", max(m.n, 64), nil, atOnce...); err != nil {
+	if m.AtOnce, err = run("at once", max(m.N, 64), nil, atOnce...); err != nil {
 		return err
 	}
-	if m.inProcess, err = bench.RunRivals(ctx, bench.RivalOptions{
-		N: m.n, Warmup: 3, Plumb: p.plumb, Bare: true, More: compare.InProcess(p.floor, p.small), Progress: show("in-process"),
+	if m.InProcess, err = bench.RunRivals(ctx, bench.RivalOptions{
+		N: m.N, Warmup: 3, Plumb: p.plumb, Bare: true, More: compare.InProcess(p.floor, p.small, &m.Floor), Progress: show("in-process"),
 	}); err != nil {
 		return err
 	}
-	if m.programs, err = bench.RunRivals(ctx, bench.RivalOptions{
-		N: m.n, Warmup: 1, Plumb: p.plumb, Names: []string{"all"}, More: []bench.Rival{compare.FloorProcess(p.floor)}, Progress: show("programs"),
+	if m.Programs, err = bench.RunRivals(ctx, bench.RivalOptions{
+		N: m.N, Warmup: 1, Plumb: p.plumb, Names: []string{"all"}, More: []bench.Rival{compare.FloorProcess(p.floor)}, Progress: show("programs"),
 	}); err != nil {
 		return err
 	}
-	m.all = map[int][]time.Duration{}
+	m.All = map[int][]time.Duration{}
 	for _, c := range []struct{ containers, times int }{{100, 9}, {1000, 3}} {
 		for range c.times {
-			took, err := detachAll(ctx, c.containers)
+			took, err := detachAll(ctx, c.containers, nil)
 			if err != nil {
 				return fmt.Errorf("take %d away: %w", c.containers, err)
 			}
-			m.all[c.containers] = append(m.all[c.containers], took)
+			m.All[c.containers] = append(m.All[c.containers], took)
 		}
 	}
-	if m.resident, err = residentOf(ctx, p.plumb); err != nil {
+	if m.Resident, err = residentOf(ctx, p.plumb); err != nil {
 		return err
 	}
 	info, err := os.Stat(p.plumb)
 	if err != nil {
 		return err
 	}
-	m.size, m.took = info.Size(), time.Since(m.started)
+	m.Size = info.Size()
+	if err := m.profile(ctx, p); err != nil {
+		return err
+	}
+	m.Took = time.Since(m.Started)
 	return nil
+}
+
+// profile says what the time goes into, for those targets that are missed.
+func (m *figures) profile(ctx context.Context, p programs) (err error) {
+	n := min(m.N, profiled)
+	if m.Profiles, err = profilePrograms(ctx, p, n); err != nil {
+		return err
+	}
+	if m.Profiles["take"], err = profileTake(ctx, n); err != nil {
+		return err
+	}
+	if m.CPU, err = profileCPU(ctx, p.dir); err != nil {
+		return err
+	}
+	if m.Profiles["all"], err = profileAll(ctx, 100, 5); err != nil {
+		return err
+	}
+	return m.binarySizes(p)
 }
 
 // onHost runs something on a host of a lab of its own.
@@ -110,33 +117,32 @@ func onHost(ctx context.Context, do func(*lab.Host) error) (err error) {
 	return do(h)
 }
 
-// detachAll attaches so many and returns how long it takes to take them away at once.
-func detachAll(ctx context.Context, containers int) (took time.Duration, err error) {
+// detachAll attaches so many and returns how long it takes to take them away at once. Where there is a profile it is told of it.
+func detachAll(ctx context.Context, containers int, p *bench.Profile) (took time.Duration, err error) {
 	err = onHost(ctx, func(h *lab.Host) (err error) {
-		host, err := container.OpenHost(container.HostOptions{NS: h.NS()})
+		o := container.HostOptions{NS: h.NS()}
+		if p != nil {
+			o.Tracer = p
+		}
+		host, spaces, done, err := openWith(h, o, containers)
+		defer func() { err = errors.Join(err, done()) }()
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, host.Close()) }()
-		var spaces []*netns.NS
-		defer func() {
-			for _, ns := range spaces {
-				err = errors.Join(err, ns.Close())
-			}
-		}()
-		for i := range containers {
-			ns, err := netns.New()
-			if err != nil {
-				return err
-			}
-			spaces = append(spaces, ns)
+		for i, ns := range spaces {
 			if _, err := host.Attach(ctx, container.Network{Name: fmt.Sprint("c", i), Subnet: subnet}, ns); err != nil {
 				return err
 			}
 		}
+		if p != nil {
+			p.Begin("web")
+		}
 		start := time.Now()
 		names, err := host.DetachAll("")
 		took = time.Since(start)
+		if p != nil {
+			p.Done(fmt.Sprintf("Host.DetachAll of %d", containers), start, took)
+		}
 		if err == nil && len(names) != containers {
 			err = fmt.Errorf("%d went", len(names))
 		}
@@ -145,8 +151,8 @@ func detachAll(ctx context.Context, containers int) (took time.Duration, err err
 	return took, err
 }
 
-// residentOf is the memory of a plumb run while its container waits, in KiB.
-func residentOf(ctx context.Context, plumb string) (kib int, err error) {
+// residentOf is the memory of a plumb run while its container waits.
+func residentOf(ctx context.Context, plumb string) (m memory, err error) {
 	err = onHost(ctx, func(h *lab.Host) error {
 		ready, w, err := os.Pipe()
 		if err != nil {
@@ -173,9 +179,12 @@ func residentOf(ctx context.Context, plumb string) (kib int, err error) {
 		if err != nil {
 			return err
 		}
-		_, after, _ := strings.Cut(string(status), "VmRSS:")
-		_, err = fmt.Sscan(after, &kib)
+		for name, kib := range map[string]*int{"VmRSS:": &m.All, "RssAnon:": &m.Anonymous, "RssFile:": &m.File} {
+			_, after, _ := strings.Cut(string(status), name)
+			_, scanErr := fmt.Sscan(after, kib)
+			err = errors.Join(err, scanErr)
+		}
 		return errors.Join(err, p.Kill())
 	})
-	return kib, err
+	return m, err
 }

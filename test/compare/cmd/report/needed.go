@@ -1,0 +1,36 @@
+package main
+
+// titles are those of the profiles.
+var titles = map[string]string{
+	"in-process": "In-process set-up",
+	"attach":     "`plumb attach`",
+	"detach":     "`plumb attach` and `plumb detach`",
+	"run":        "`plumb run`",
+	"tear-down":  "Tear-down",
+	"all":        "Many taken away at once",
+	"take": `A tenth of the floor is the time of a message or two that change a link: what Take sends and waits for before it returns is all that counts, and the rows of
+messages are the kernel's time. To come below, less of it would have to be waited for.`,
+	"many":   "The 1,000th",
+	"binary": "The binary",
+	"memory": "Memory",
+}
+
+// needed says what a profile cannot: why, and what would be needed.
+var needed = map[string]string{
+	"in-process": `The floor sends what an attach changes, and nothing else; plumb asks before it acts: which address is free, what leads out, whether it forwards, whether
+the ruleset has been flushed. To come nearer it would have to ask less, which is to say to remember more, and to hear of what others change; and to have
+nothing run beside it in Go's runtime. vishvananda and google ask nothing either, and have no lease to take.`,
+	"attach": `The start and the end of a Go program are in what is before the first and after the last; and what a program that has been running remembers of the table is
+asked for anew. A smaller program starts faster; one that runs need not start.`,
+	"detach": `The pair of a namespace that stays is removed by RTM_DELLINK, which returns when the kernel's readers have gone by (synchronize_net, some ticks): no caller can
+shorten that, but many can share it (` + "`plumb detach` of several names, `--all`" + `). Before that stands what is true of ` + "`plumb attach`" + ` alone: a program has to start.`,
+	"run": `Here plumb is the first on its host and the last: it makes the table and takes it away, and a socket of nftables that has removed something waits for the kernel
+when it is closed. What is left is the end of the container's mount and pid namespaces. runc and crun make no network at all; podman and docker do.`,
+	"tear-down": `A namespace that stays has its pair removed by RTM_DELLINK, which returns when the kernel's readers have gone by.`,
+	"all":       `The kernel takes most of it for the one RTM_DELLINK of all, in which it unregisters each link; the rest is one transaction of nftables.`,
+	"take":      `Taking is a transaction of nftables and a message or two, with their questions before. A tenth of the floor is about the time of one transaction.`,
+	"many":      `What grows with the links that there are grows in the kernel; ` + "`go test -bench Kth ./container`" + ` puts it beside bare links.`,
+	"memory": `What is the process's own is Go's heap, its stacks, and the runtime's own; pages of the program's file are shared by all that run it, and the kernel may drop them.
+A smaller program has fewer.`,
+	"binary": `Sizes of the sections, and of packages by the symbols of a build that has them. Go's runtime comes with any program; the rest is what decodes messages by their names, and the commands.`,
+}
