@@ -19,11 +19,11 @@ type dockerDaemon struct {
 }
 
 // The shell is the first process of a pid namespace, so that all ends with it; and it reads what nobody writes, so that it ends with plumb, however
-// that ends. The daemon has not been told to stop by then where it has ended by itself.
+// that ends.
 const dockerScript = `mount -t proc proc /proc
 mount -t tmpfs none /run
 mount -t tmpfs none /var/lib
-[ ! -d /sys/fs/cgroup/unified ] || umount /sys/fs/cgroup/unified
+` + hideUnified + `
 exec 3<&0
 dockerd --config-file "$1/daemon.json" --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --host "unix://$1/socket" \
 	--cgroup-parent "/$2" --exec-opt native.cgroupdriver=cgroupfs <&- &
@@ -47,6 +47,9 @@ func docker() Rival {
 		Begin: func(s *Stage) error {
 			if err := needs("docker", "dockerd", "containerd", "runc", "iptables", "mount", "umount"); err != nil {
 				return err
+			}
+			if ids := strings.Fields(read("/proc/self/uid_map")); len(ids) != 3 || ids[0] != "0" || ids[1] != "0" {
+				return errors.New("its daemon needs the machine's root, and this is one of a user namespace")
 			}
 			if err := rootfs(s); err != nil {
 				return err

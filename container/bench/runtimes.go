@@ -52,14 +52,17 @@ func ociRuntime(name string, noUnified bool) Rival {
 	}
 }
 
-const unified = "/sys/fs/cgroup/unified"
+const (
+	unified     = "/sys/fs/cgroup/unified"
+	hideUnified = "umount " + unified + " 2>/dev/null || :" // in a user namespace it cannot be, and may not be there
+)
 
 // hidden is a program, before which the shell hides the second hierarchy of control groups where there is one.
 func hidden(program string, args []string, hide bool) Program {
 	if _, err := os.Stat(unified); err != nil || !hide {
 		return Program{Path: program, Args: args}
 	}
-	return inShell("umount "+unified, program, args)
+	return inShell(hideUnified, program, args)
 }
 
 // inShell is a program in mounts of its own, which a command of the shell has arranged.
@@ -98,7 +101,7 @@ func podman() Rival {
 		all := append([]string{"--root", d + "/root", "--runroot", d + "/runroot", "--tmpdir", d + "/tmp", "--network-config-dir", d + "/networks"}, args...)
 		first := "mount -t tmpfs none /run\nmount -t tmpfs none /var/lib"
 		if _, err := os.Stat(unified); err == nil {
-			first += "\numount " + unified
+			first += "\n" + hideUnified
 		}
 		p := inShell(first, program, all)
 		p.Env = []string{"CONTAINERS_CONF=" + d + "/containers.conf", "XDG_RUNTIME_DIR=" + d}
