@@ -44,7 +44,8 @@ func hostLink(name string) (link, altName string) {
 //	plumb NAME ADDRESS/BITS LINK at=SECONDS ns=INODE [pool=PID] [since=SECONDS] [6=ADDRESS/BITS] [net=NETWORK] [host=NAME] [mtu=BYTES]
 //	[in=RATE] [out=RATE] [internal] [isolate] [no-host] [fw=LINK]... [fw6=LINK[:SYSCTL=VALUE+...]]... [p=PUBLISH]...
 //
-// LINK is the container's end, and ADDRESS/BITS "-" where it has no IPv4. What does not fit into 255 bytes goes on in further names of the link.
+// LINK is the container's end, and ADDRESS/BITS "-" where it has no IPv4. What does not fit into 255 bytes goes on in further names of the link, and
+// so does at first what a network is that was taken from a pool: name=NAME, and since=SECONDS, with which "pool" is over. See taking.
 type identity struct {
 	name    string
 	addr    netip.Prefix // the container's, in its subnet
@@ -72,7 +73,7 @@ func (id *identity) words() []string {
 	}
 	seconds := func(key string, t time.Duration) {
 		if t != 0 {
-			add(key, strconv.FormatFloat(float64(t.Milliseconds())/1000, 'f', 3, 64))
+			add(key, string(appendSeconds(nil, t)))
 		}
 	}
 	seconds("at", id.taken)
@@ -116,6 +117,13 @@ func (id *identity) words() []string {
 		add("p", id.publish[i].String())
 	}
 	return words
+}
+
+// appendSeconds appends a time in seconds, to the millisecond.
+func appendSeconds(b []byte, t time.Duration) []byte {
+	ms := uint64(t.Milliseconds())
+	b = append(strconv.AppendUint(b, ms/1000, 10), '.')
+	return append(b, byte('0'+ms/100%10), byte('0'+ms/10%10), byte('0'+ms%10))
 }
 
 func orDash(p netip.Prefix) string {
@@ -173,6 +181,9 @@ func parseIdentity(words []string) (id identity, ok bool) {
 			return id, false
 		}
 	}
+	if id.since != 0 {
+		id.pool = 0 // it was taken, and says so beside what it said before
+	}
 	return id, id.addr.IsValid() || id.addr6.IsValid()
 }
 
@@ -180,6 +191,14 @@ func parseIdentity(words []string) (id identity, ok bool) {
 func (id *identity) set(key, value string) bool {
 	var err error
 	switch key {
+	case "name":
+		if value == "" {
+			return false
+		}
+		if id.host == id.name {
+			id.host = value
+		}
+		id.name = value
 	case "at", "since":
 		var seconds float64
 		seconds, err = strconv.ParseFloat(value, 64)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 
@@ -135,6 +136,46 @@ func TestPoolTake(t *testing.T) {
 				t.Errorf("before %v after %v", before, after)
 			}
 		})
+	}
+}
+
+// A network that was taken is the container's from one message on, before its alias and the comments in the table say so: who takes may be killed right
+// then. All names that there are in it can be as long as they may.
+func TestPoolNamed(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	p := w.newSharedPool(container.PoolOptions{Size: 3})
+	before := w.states()
+	longest := strings.Repeat("n", 63)
+	for _, n := range []container.Network{{Name: "web"}, {Name: "api", Hostname: "www"}, {Name: longest, Hostname: strings.Repeat("h", 32) + "." + strings.Repeat("h", 31)}} {
+		taken, err := p.Take(t.Context(), n)
+		must(t, err)
+		said := func(alias string) {
+			t.Helper()
+			link, err := w.host.Rtnl().LinkByIndex(taken.HostIndex)
+			must(t, err)
+			if !strings.HasPrefix(link.Alias, "plumb "+alias) {
+				t.Errorf("the alias of %s is %q", n.Name, link.Alias)
+			}
+			c := w.one(n.Name)
+			want := n.Hostname
+			if want == "" {
+				want = n.Name
+			}
+			if c.State != container.Up || c.Pool != 0 || c.Hostname != want || c.HostIndex != taken.HostIndex || c.Addr != taken.Addr || c.Addr6 != taken.Addr6 {
+				t.Errorf("%s is listed as %+v", n.Name, c)
+			}
+		}
+		said("pool-")
+		w.refused(n)
+		check(t, p.Refill(t.Context()))
+		said(n.Name + " ")
+		w.detach(n.Name)
+		check(t, taken.NetNS.Close())
+	}
+	if after := w.states(); after[container.Ready] != before[container.Ready] || after[container.Up] != 0 {
+		t.Errorf("before %v after %v", before, after)
 	}
 }
 

@@ -132,7 +132,10 @@ func TestPoolFlushed(t *testing.T) {
 	}
 	third := w.take(t, p, container.Network{Name: "third"})
 	check(t, p.Refill(t.Context())) // and has the table say whose it is
-	for _, taken := range []*container.Taken{first, second, third} {
+	w.flush()
+	fourth := w.take(t, p, container.Network{Name: "fourth"})
+	check(t, p.Refill(t.Context())) // and puts it back, with all others
+	for _, taken := range []*container.Taken{first, second, third, fourth} {
 		check(t, pingIn(taken.NetNS, clab.NameServer4))
 		check(t, pingIn(taken.NetNS, clab.NameServer6))
 		held, err := w.nat.Holding(taken.HostLink)

@@ -62,8 +62,8 @@ func (h *Host) discard(r *readyNet) error {
 	return errors.Join(err, r.ns.Close())
 }
 
-// fit says what a container gets that asks for n: what it leaves open is as the pool's networks have it. What they cannot become is a *FlagError.
-func (n Network) fit(r *readyNet, pool *Network) (Network, error) {
+// fit makes n, which a container asks for, what it gets: what it leaves open is as the pool's networks have it. What they cannot become is a *FlagError.
+func (n *Network) fit(r *readyNet, pool *Network) error {
 	id := r.is
 	refuse := func(field, value, has string) error {
 		return &FlagError{field, value, "a network from the pool " + has + ": fill the pool with what is wanted, or take none from it"}
@@ -73,7 +73,7 @@ func (n Network) fit(r *readyNet, pool *Network) (Network, error) {
 		addr  netip.Addr
 	}{{"ip", n.Addr}, {"ip6", n.Addr6}} {
 		if given.addr.IsValid() && !id.has(given.addr) {
-			return n, refuse(given.field, given.addr.String(), "has an address already")
+			return refuse(given.field, given.addr.String(), "has an address already")
 		}
 	}
 	for _, given := range []struct {
@@ -84,30 +84,30 @@ func (n Network) fit(r *readyNet, pool *Network) (Network, error) {
 	}{{"subnet", n.Subnet, n.NoIPv4, id.addr}, {"subnet6", n.Subnet6, n.NoIPv6, id.addr6}} {
 		switch {
 		case given.off && given.has.IsValid():
-			return n, refuse(given.field, "off", "has "+given.has.String())
+			return refuse(given.field, "off", "has "+given.has.String())
 		case given.subnet.IsValid() && given.subnet != given.has.Masked():
-			return n, refuse(given.field, given.subnet.String(), "has "+orDash(given.has))
+			return refuse(given.field, given.subnet.String(), "has "+orDash(given.has))
 		}
 	}
 	switch {
 	case n.Network != "" && n.Network != id.network:
-		return n, refuse("network", n.Network, "is of another one")
+		return refuse("network", n.Network, "is of another one")
 	case n.Interface != "" && n.Interface != id.iface:
-		return n, refuse("ifname", n.Interface, "has "+id.iface)
+		return refuse("ifname", n.Interface, "has "+id.iface)
 	case n.MTU != 0 && n.MTU != r.MTU:
-		return n, refuse("mtu", strconv.Itoa(int(n.MTU)), "has "+strconv.Itoa(int(r.MTU)))
+		return refuse("mtu", strconv.Itoa(int(n.MTU)), "has "+strconv.Itoa(int(r.MTU)))
 	case n.MAC != nil && n.MAC.String() != r.MAC.String():
-		return n, refuse("mac", n.MAC.String(), "has one already")
+		return refuse("mac", n.MAC.String(), "has one already")
 	case n.Internal && !r.Internal:
-		return n, refuse("internal", "true", "has a way out")
+		return refuse("internal", "true", "has a way out")
 	case n.RateIn != 0 && n.RateIn != id.in:
-		return n, refuse("rate-in", n.RateIn.String(), "has not that limit")
+		return refuse("rate-in", n.RateIn.String(), "has not that limit")
 	case n.RateOut != 0 && n.RateOut != id.out:
-		return n, refuse("rate-out", n.RateOut.String(), "has not that limit")
+		return refuse("rate-out", n.RateOut.String(), "has not that limit")
 	case n.Uplinks != nil && strings.Join(n.Uplinks, " ") != strings.Join(pool.Uplinks, " "):
-		return n, refuse("uplink", strings.Join(n.Uplinks, " "), "was made for other uplinks")
+		return refuse("uplink", strings.Join(n.Uplinks, " "), "was made for other uplinks")
 	case r.Internal && len(n.Publish) > 0:
-		return n, &FlagError{"publish", n.Publish[0].String(), "an --internal container has no way out, not for an answer either"}
+		return &FlagError{"publish", n.Publish[0].String(), "an --internal container has no way out, not for an answer either"}
 	}
 	n.Network, n.Interface, n.MTU, n.MAC, n.Uplinks = id.network, id.iface, id.mtu, r.MAC, pool.Uplinks
 	n.Subnet, n.Subnet6 = id.addr.Masked(), id.addr6.Masked()
@@ -117,10 +117,7 @@ func (n Network) fit(r *readyNet, pool *Network) (Network, error) {
 	if n.Hostname == "" {
 		n.Hostname = n.Name
 	}
-	if err := checkPublish(n); err != nil {
-		return n, err
-	}
-	return n, nil
+	return checkPublish(*n)
 }
 
 // text is the message in which a ready goes through a queue.

@@ -21,13 +21,16 @@ import (
 //   - Then the table, where it is to hold more than before: one batch publishes ports and changes the comments.
 //   - Last the alias, as at an attach.
 //
-// Where the table is to hold no more than before, its comments alone have another's name, by which nobody goes: then name and alias are all, in one
-// send, and the comments follow when somebody has the time (follow).
+// Where the table is to hold no more than before, its comments alone have another's name, by which nobody goes. Then one message is all: with the
+// name the link gets a further one that says what else the alias would (whose). Each message that changes a link that is up has the kernel tell all
+// who listen, and walk all routes of IPv6 (rt6_sync_up, net/ipv6/route.c). The alias and the comments follow when somebody has the time (follow).
 //
-// Up to the alias nothing is done that cannot be undone, and the ready is as good as before.
+// Up to the alias, or to that message, nothing is done that cannot be undone, and the ready is as good as before.
 type taking struct {
-	*attacher
+	Attachment
+	host  *Host
 	ready *readyNet
+	net   Network  // as it is to be
 	id    identity // what the host end is to say
 	names []string // that it is to have
 }
@@ -39,20 +42,19 @@ func (h *Host) take(ctx context.Context, r *readyNet, n Network, pool *Network) 
 		tell.end(err)
 		whole.End(err)
 	}()
-	if n, err = n.fit(r, pool); err != nil {
-		return nil, true, err
-	}
 	now, err := bootTime()
 	if err != nil {
 		return nil, true, err
 	}
-	t = &taking{attacher: newAttacher(h, n, r.ns), ready: r, id: *r.is}
-	t.Attachment, t.Name = r.Attachment, n.Name
-	t.id.name, t.id.host, t.id.pool, t.id.since, t.id.options = n.Name, n.Hostname, 0, now, r.is.options|n.options()
-	t.is = &t.id
+	t = &taking{Attachment: r.Attachment, host: h, ready: r, net: n, id: *r.is}
+	if err = t.net.fit(r, pool); err != nil {
+		return nil, true, err
+	}
+	t.Name = n.Name
+	t.id.name, t.id.host, t.id.pool, t.id.since, t.id.options = n.Name, t.net.Hostname, 0, now, r.is.options|t.net.options()
 	if !t.more() {
-		tell.next("have the host end say that it is "+n.Name+"'s", "it keeps the name that the rules know, and gets the container's as a further one, which the kernel lets one link have; only then its alias changes")
-		return t, true, t.rename(ctx, t.sayWhoseNamed())
+		tell.next("have the host end say that it is "+n.Name+"'s", "it keeps the name that the rules know, and gets the container's as a further one, which the kernel lets one link have, and after that one that says the rest")
+		return t, true, t.rename(ctx, t.whose())
 	}
 	tell.next("have the host end be called "+n.Name, "it keeps the name that the rules know, and gets the container's as a further one: the kernel decides who has that")
 	if err = t.rename(ctx, nil); err != nil {
@@ -69,50 +71,44 @@ func (h *Host) take(ctx context.Context, r *readyNet, n Network, pool *Network) 
 // more says whether the table is to hold more than before.
 func (t *taking) more() bool { return len(t.net.Publish) > 0 || t.id.options != t.ready.is.options }
 
-// follow changes the comments in the table, where that was left for later. One that has gone meanwhile has none.
-func (t *taking) follow() error {
-	want := t.wantedOver()
-	return ignore(unix.ENOENT, t.host.nat.HandOver(&want))
-}
-
-// takenName is a further name of a host end that was taken, and comes after the container's: who finds the link by it knows that it has that.
-func (t *taking) takenName() string {
-	return furtherPrefix + strconv.FormatUint(uint64(t.HostIndex), 10) + ".taken"
-}
-
-// sayWhoseNamed is sayWhose in the send that names the link, of one that publishes nothing. The link is addressed by its last name, which it gets only if
-// nobody has the others: rtnetlink would go on after a message that it refuses.
-func (t *taking) sayWhoseNamed() []wire.Request {
-	alias, further := t.id.text(t.HostIndex)
-	requests := []wire.Request{rtnl.SetLinkNamed(t.takenName(), &rtnl.Link{Alias: alias}, "say whose "+t.HostLink+" is")}
-	for _, name := range further { // they are of this link alone, whatever comes of the others
-		requests = append(requests, rtnl.AddAltName(t.HostIndex, name, "give "+t.HostLink+" a further name"))
+// whose are further names that say of the host end what is not in its alias yet. They are of this link alone, since its index is in them. The last
+// makes it the container's; those before it only say more of that.
+func (t *taking) whose() []string {
+	const suffix, name, since = ".taken", ",name=", ",since="
+	b := make([]byte, 0, maxAltName)
+	b = strconv.AppendUint(append(b, furtherPrefix...), uint64(t.HostIndex), 10)
+	index := len(b)
+	b = append(append(append(append(b, suffix...), name...), t.Name...), since...)
+	taken := string(appendSeconds(b, t.id.since))
+	if t.id.host == t.id.name {
+		return []string{taken}
 	}
-	return requests
+	return []string{taken[:index] + ".whose,host=" + t.id.host, taken}
 }
 
-// rename gives the host end the container's name, and sends what comes with it.
-func (t *taking) rename(ctx context.Context, with []wire.Request) error {
+// rename gives the host end the container's name, and those of with.
+func (t *taking) rename(ctx context.Context, with []string) error {
 	link, altName := hostLink(t.Name)
-	t.names = append(t.names, link)
+	t.names = append(make([]string, 0, 4), link)
 	if altName != "" {
 		t.names = append(t.names, altName)
 	}
-	names := append(slices.Clone(t.names), t.takenName())
-	request := rtnl.AddAltNames(t.HostIndex, names, "have "+t.HostLink+" be called "+link)
+	own := t.names
+	t.names = append(t.names, with...)
 	const tries = 8 // at each, somebody else has come or gone in between
 	for range tries {
-		err := t.host.rtnl.Do(append([]wire.Request{request}, with...)...)
-		if refused := refusedAt(err, 0); refused == nil || !errors.Is(refused, unix.EEXIST) {
-			if err = first(err); err != nil {
-				err = errors.Join(needAdmin(err), t.forgetNames())
-			}
-			return err
+		// The first that is another's ends it: then the link has none of with.
+		err := t.host.rtnl.Do(rtnl.AddAltNames(t.HostIndex, t.names, "have "+t.HostLink+" be called "+link))
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EEXIST) {
+			return errors.Join(needAdmin(err), t.forgetNames())
 		}
 		if err := t.forgetNames(); err != nil { // one of them it may have
 			return err
 		}
-		for _, name := range t.names {
+		for _, name := range own {
 			other, lookup := t.host.rtnl.LinkByName(name)
 			if errors.Is(lookup, unix.ENODEV) {
 				continue
@@ -131,7 +127,7 @@ func (t *taking) rename(ctx context.Context, with []wire.Request) error {
 // forgetNames takes the names from the host end again that it has.
 func (t *taking) forgetNames() error {
 	var requests []wire.Request
-	for _, name := range append(slices.Clone(t.names), t.takenName()) {
+	for _, name := range t.names {
 		requests = append(requests, rtnl.DelAltName(t.HostIndex, name, "have "+t.HostLink+" be called "+name+" no more"))
 	}
 	var errs []error
@@ -141,6 +137,36 @@ func (t *taking) forgetNames() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// follow does what was left for later: the alias says what further names say, and the comments in the table have the container's name. One that has gone
+// meanwhile needs none of it. Had somebody flushed the ruleset before, what it should hold is put back.
+func (t *taking) follow() error {
+	alias, further := t.id.text(t.HostIndex)
+	errs := []error{nil}
+	if len(further) == 0 { // or else there is no room in the alias, and the names say enough
+		link := &rtnl.Link{Alias: alias}
+		errs[0] = ignore(unix.ENODEV, t.host.rtnl.Do(rtnl.SetLinkNamed(t.names[len(t.names)-1], link, "say whose "+t.HostLink+" is")))
+	}
+	want := t.wantedOver()
+	err := t.host.nat.HandOver(&want)
+	if errors.Is(err, unix.ENOENT) {
+		err = t.restore()
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// restore puts back what the table should hold, if the container is there still.
+func (t *taking) restore() error {
+	link, err := t.host.rtnl.LinkByIndex(t.HostIndex)
+	if err != nil || dying(link) || going(link) {
+		return ignore(unix.ENODEV, err)
+	}
+	missing, err := t.host.repair(link, &t.id, true)
+	if missing {
+		t.host.flushUntranslated([]identity{t.id})
+	}
+	return err
 }
 
 // wantedOver is what the table is to hold.
@@ -161,11 +187,13 @@ func (t *taking) wantedOver() nat.HandOver {
 // handOver has the table say whose the network is, and publishes ports.
 func (t *taking) handOver(ctx context.Context) error {
 	want := t.wantedOver()
-	if err := t.avoidListeners(&want.Attachment); err != nil {
+	a := newAttacher(t.host, t.net, t.ready.ns)
+	a.Attachment = t.Attachment
+	if err := a.avoidListeners(&want.Attachment); err != nil {
 		return err
 	}
 	given := slices.Clone(want.Publish)
-	c, mended := clearer{attacher: t.attacher}, false
+	c, mended := clearer{attacher: a}, false
 	for {
 		err := t.host.nat.HandOver(&want)
 		if err == nil {
@@ -202,7 +230,12 @@ func (t *taking) sayWhose() error {
 	if conf := localnet(t.Publish); conf != nil {
 		link.AF = &rtnl.LinkAF{Inet: &rtnl.LinkInet{Conf: conf}}
 	}
-	requests := []wire.Request{rtnl.SetLink(link, "say whose "+t.HostLink+" is")}
+	_, had := t.ready.is.text(t.HostIndex)
+	var requests []wire.Request
+	for _, name := range had {
+		requests = append(requests, rtnl.DelAltName(t.HostIndex, name, "have "+t.HostLink+" say no more what it was"))
+	}
+	requests = append(requests, rtnl.SetLink(link, "say whose "+t.HostLink+" is"))
 	for _, name := range further {
 		requests = append(requests, rtnl.AddAltName(t.HostIndex, name, "give "+t.HostLink+" a further name"))
 	}
@@ -226,6 +259,7 @@ func (h *Host) taken(ctx context.Context, r *readyNet, n Network, pool *Network)
 	if err != nil {
 		return nil, nil, sound && !isGone(err), err
 	}
+	t.is = &t.id
 	if !t.more() {
 		later = t
 	}
@@ -234,8 +268,11 @@ func (h *Host) taken(ctx context.Context, r *readyNet, n Network, pool *Network)
 
 func isGone(err error) bool { return errors.Is(err, unix.ENODEV) }
 
-// checkTaken checks what can be checked before it is known what the pool has.
-func (n Network) checkTaken() error {
-	_, err := n.complete()
-	return err
+// checkTaken checks what can be checked before it is known what the pool has. What else n says must be as that has it, or it is refused: see fit.
+func (n *Network) checkTaken() error {
+	given := Network{Name: n.Name, Hostname: n.Hostname}
+	if given.Hostname == "" {
+		given.Hostname = n.Name
+	}
+	return checkName(given)
 }
