@@ -245,12 +245,16 @@ func (f *flags) printHelp(w io.Writer) {
 		fmt.Fprint(w, "\noptions:\n")
 	}
 	for _, o := range f.options {
-		dashes := "--"
-		if len(o.name) == 1 {
-			dashes = "-"
-		}
-		fmt.Fprintf(w, "  %-24s %s\n", strings.TrimRight(dashes+o.name+" "+o.value, " "), o.text)
+		fmt.Fprintf(w, "  %-24s %s\n", strings.TrimRight(dashed(o.name)+" "+o.value, " "), o.text)
 	}
+}
+
+// dashed is an option's name as it is given.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 // printUsage prints every command in a line.

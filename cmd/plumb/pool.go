@@ -22,7 +22,9 @@ func poolCommand() command {
 		var n networkFlags
 		f := newFlags(c)
 		asJSON := f.Bool("json", false, "print JSON")
+		own := len(f.options)
 		n.register(f)
+		given := noteGiven(f.options[own:])
 		words, err := f.parseAnywhere(args)
 		if err != nil {
 			return err
@@ -41,9 +43,31 @@ func poolCommand() command {
 		if len(words) > most {
 			return usagef("%q is not expected", words[most])
 		}
+		for _, name := range *given {
+			if words[0] == "drain" || words[0] == "ls" && name != "network" {
+				return usagef("%s says nothing to plumb pool %s: it is of networks that are made, with plumb pool fill", dashed(name), words[0])
+			}
+		}
 		return do(words[1:])
 	}
 	return c
+}
+
+// noteGiven has options of a network note which of them are given.
+func noteGiven(options []option) *[]string {
+	given := new([]string)
+	for i := range options {
+		o := &options[i]
+		if o.name == "trace" || o.name == "pcap" || o.name == "html" {
+			continue
+		}
+		set, name := o.set, o.name
+		o.set = func(value string) error {
+			*given = append(*given, name)
+			return set(value)
+		}
+	}
+	return given
 }
 
 // poolFlags are the options of plumb pool.

@@ -73,10 +73,40 @@ func TestPoolCommand(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"pool": "say what to do", "pool fill": "say how many", "pool fill x": "is not how many", "pool fill 1 2": "is not expected", "pool empty": "is not expected",
-		"pool ls x": "is not expected",
+		"pool ls x": "is not expected", "pool drain --mtu 1400": "--mtu says nothing to plumb pool drain", "pool drain --network front": "--network says nothing",
+		"pool ls -p 80": "-p says nothing to plumb pool ls",
 	} {
 		if r := s.run(strings.Fields(args)...); r.status != exitUsage || !strings.Contains(r.stderr, want) {
 			t.Errorf("plumb %s: status %d\n%s", args, r.status, r.stderr)
 		}
+	}
+}
+
+// A run whose network is from the pool is a container like others: found by its names, with its published ports its own.
+func TestPoolRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.succeeds("pool", "fill", "2")
+	defer s.run("pool", "drain")
+	s.running("--pool", "--name", "db", "--hostname", "data", "-p", "8007:7")
+	for _, name := range []string{"db", "data"} {
+		if out := s.succeeds("run", "--pool", "--name", "web", "--", s.plumb, "ping", "-c", "1", name); !strings.Contains(out, "1 received, 0% packet loss") {
+			t.Errorf("%s is not found: %s", name, out)
+		}
+	}
+	r := s.run("run", "--pool", "--", "true")
+	if r.status != 0 || r.stderr != "" {
+		t.Errorf("without a name: status %d\n%s", r.status, r.stderr)
+	}
+	r = s.run("run", "--pool", "--name", "other", "-p", "8007:7", "--", "true")
+	if r.status != exitPlumb || !strings.Contains(r.stderr, "port 8007/tcp is published already by db") {
+		t.Errorf("a port that is taken: status %d\n%s", r.status, r.stderr)
+	}
+	r = s.run("run", "--pool", "--name", "db", "--", "true")
+	if r.status != exitPlumb || !strings.Contains(r.stderr, "a container db is attached already") {
+		t.Errorf("a name that is taken: status %d\n%s", r.status, r.stderr)
+	}
+	if p := s.pool(); len(p.Ready) != 2 { // what was refused went back
+		t.Errorf("ready are %+v", p)
 	}
 }
