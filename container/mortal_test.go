@@ -101,12 +101,15 @@ func dieAtWork() int {
 			_, err = h.FillPool(context.Background(), container.PoolOptions{Size: 2})
 		case "drain":
 			_, err = h.DrainPool()
-		case "take", "take plain":
+		case "take", "take plain", "take unnamed":
 			var p *container.SharedPool
 			if p, err = h.OpenPool(); err != nil {
 				return err
 			}
 			n := container.Network{Name: "web", Hostname: "www"}
+			if os.Getenv("ORDER") == "take unnamed" {
+				n = container.Network{}
+			}
 			if os.Getenv("ORDER") == "take" {
 				n.Isolate, n.Publish = true, mortalNetwork().Publish
 			}

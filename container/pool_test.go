@@ -179,6 +179,54 @@ func TestPoolNamed(t *testing.T) {
 	}
 }
 
+// Who asks for no name gets the network as it is. That it is in use is said afterwards; with a hostname, or where the table is to hold more, at once.
+func TestPoolUnnamed(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	own := w.newPool(container.PoolOptions{Size: 1})
+	p := w.newSharedPool(container.PoolOptions{Size: 4})
+	one := w.take(t, p, container.Network{})
+	if c := w.one(one.Name); c.State != container.Ready || c.HostIndex != one.HostIndex || one.Network.Name != one.Name {
+		t.Errorf("it was taken as %+v, and is listed as %+v", one, c)
+	}
+	check(t, pingIn(one.NetNS, clab.NameServer4))
+	check(t, pingIn(one.NetNS, clab.NameServer6))
+	named := w.take(t, p, container.Network{Hostname: "www"})
+	isolated := w.take(t, p, container.Network{Isolate: true, Publish: []container.Publish{{Proto: unix.IPPROTO_TCP, HostPort: 8007, Port: 7, Count: 1}}})
+	said := func(taken *container.Taken, hostname string, isolate bool) {
+		t.Helper()
+		c := w.one(taken.Name)
+		if c.State != container.Up || c.Pool != 0 || c.Hostname != hostname || c.Isolate != isolate || c.HostLink != "pl-"+taken.Name {
+			t.Errorf("%s is listed as %+v", taken.Name, c)
+		}
+	}
+	said(named, "www", false)
+	said(isolated, isolated.Name, true)
+	check(t, p.Refill(t.Context()))
+	said(one, one.Name, false)
+	said(named, "www", false)
+	stop := echoIn(t, isolated.NetNS)
+	defer stop()
+	_, err := echo(w.Internet(), "tcp", netip.AddrPortFrom(w.host.Addr4(), 8007).String())
+	check(t, err)
+	two := w.take(t, own, container.Network{})
+	check(t, own.Filled(t.Context())) // the goroutine has said so before it made another
+	said(two, two.Name, false)
+	w.refused(container.Network{Name: one.Name})
+
+	all, err := w.h.Containers()
+	must(t, err)
+	for i := range all { // what somebody has detached is given to nobody
+		if all[i].Pool == p.Holder() {
+			w.detach(all[i].Name)
+		}
+	}
+	if _, err := p.Take(t.Context(), container.Network{}); !errors.Is(err, container.ErrPoolEmpty) {
+		t.Errorf("nothing is left: %v", err)
+	}
+}
+
 // newSharedPool is the shared pool of the town's host, which is emptied when the test ends.
 func (w *town) newSharedPool(o container.PoolOptions) *container.SharedPool {
 	w.t.Helper()

@@ -11,8 +11,8 @@ import (
 	"plumb/test/lab"
 )
 
-// BenchmarkPoolTake takes a ready network from a pool of this process and from the shared one, attaches a new namespace, and lays the floor (see
-// BenchmarkAttach), in turn, and reports the medians of all in µs and the ratio of the first two to the floor. What makes networks ready, and removes
+// BenchmarkPoolTake takes a ready network from a pool of this process and from the shared one, with a name and without, attaches a new namespace, and lays
+// the floor (see BenchmarkAttach), in turn, and reports the medians of all in µs and their ratios to the floor. What makes networks ready, and removes
 // them, is outside of the times:
 //
 //	go test -run - -bench PoolTake -benchtime 200x ./container
@@ -45,6 +45,37 @@ func BenchmarkPoolTake(b *testing.B) {
 		must(b, h.Release(taken.Attachment))
 		must(b, taken.NetNS.Close())
 	}
+	own := func(named bool) func() time.Duration {
+		return func() time.Duration {
+			must(b, pool.Filled(b.Context()))
+			n := next()
+			if !named {
+				n.Name = ""
+			}
+			start := time.Now()
+			taken, err := pool.Take(b.Context(), n)
+			took := time.Since(start)
+			must(b, err)
+			must(b, pool.Filled(b.Context()))
+			give(taken)
+			return took
+		}
+	}
+	fromShared := func(named bool) func() time.Duration {
+		return func() time.Duration {
+			must(b, shared.Refill(b.Context()))
+			n := next()
+			if !named {
+				n.Name = ""
+			}
+			start := time.Now()
+			taken, err := shared.Take(b.Context(), n)
+			took := time.Since(start)
+			must(b, err)
+			give(taken)
+			return took
+		}
+	}
 	ways := []struct {
 		name string
 		do   func() time.Duration
@@ -67,27 +98,10 @@ func BenchmarkPoolTake(b *testing.B) {
 			w.detach(n.Name)
 			return took
 		}},
-		{"own", func() time.Duration {
-			must(b, pool.Filled(b.Context()))
-			n := next()
-			start := time.Now()
-			taken, err := pool.Take(b.Context(), n)
-			took := time.Since(start)
-			must(b, err)
-			must(b, pool.Filled(b.Context()))
-			give(taken)
-			return took
-		}},
-		{"shared", func() time.Duration {
-			must(b, shared.Refill(b.Context()))
-			n := next()
-			start := time.Now()
-			taken, err := shared.Take(b.Context(), n)
-			took := time.Since(start)
-			must(b, err)
-			give(taken)
-			return took
-		}},
+		{"own", own(true)},
+		{"shared", fromShared(true)},
+		{"own-unnamed", own(false)},
+		{"shared-unnamed", fromShared(false)},
 	}
 	times := make([][]time.Duration, len(ways))
 	for i := range ways {

@@ -27,7 +27,7 @@ func TestKilledPool(t *testing.T) {
 		step = 7
 	}
 	none := holdOpen(t)
-	for _, order := range []string{"fill", "take", "take plain", "drain"} {
+	for _, order := range []string{"fill", "take", "take plain", "take unnamed", "drain"} {
 		killed := 0
 		for i, after := range []bool{false, true} {
 			for last := i; ; last += step {

@@ -25,6 +25,8 @@ import (
 // name the link gets a further one that says what else the alias would (whose). Each message that changes a link that is up has the kernel tell all
 // who listen, and walk all routes of IPv6 (rt6_sync_up, net/ipv6/route.c). The alias and the comments follow when somebody has the time (follow).
 //
+// One that asks for no name keeps the pool's, and then there is nothing to be said at once: it is listed as ready until follow.
+//
 // Up to the alias, or to that message, nothing is done that cannot be undone, and the ready is as good as before.
 type taking struct {
 	Attachment
@@ -37,6 +39,9 @@ type taking struct {
 
 // take makes a ready the network of a container. later is what is to follow, or nil. sound says, where it failed, that the ready is one still.
 func (h *Host) take(ctx context.Context, r *readyNet, n Network, pool *Network) (t *taking, sound bool, err error) {
+	if n.Name == "" {
+		n.Name = r.is.name
+	}
 	whole, tell := h.whole("take ", n.Name), h.story()
 	defer func() {
 		tell.end(err)
@@ -52,6 +57,10 @@ func (h *Host) take(ctx context.Context, r *readyNet, n Network, pool *Network) 
 	}
 	t.Name = n.Name
 	t.id.name, t.id.host, t.id.pool, t.id.since, t.id.options = n.Name, t.net.Hostname, 0, now, r.is.options|t.net.options()
+	if !t.more() && t.id.name == r.is.name && t.id.host == r.is.name {
+		tell.next("see that nobody has detached it", "it keeps its name; that it is in use is said when somebody has the time")
+		return t, true, t.stands()
+	}
 	if !t.more() {
 		tell.next("have the host end say that it is "+n.Name+"'s", "it keeps the name that the rules know, and gets the container's as a further one, which the kernel lets one link have, and after that one that says the rest")
 		return t, true, t.rename(ctx, t.whose())
@@ -71,6 +80,19 @@ func (h *Host) take(ctx context.Context, r *readyNet, n Network, pool *Network) 
 // more says whether the table is to hold more than before.
 func (t *taking) more() bool { return len(t.net.Publish) > 0 || t.id.options != t.ready.is.options }
 
+// stands asks for the host end, without the lock of rtnetlink, which all others need (RTM_GETNETCONF). The error is ENODEV where there is none.
+func (t *taking) stands() error {
+	family := rtnl.IPv4
+	if !t.Addr.IsValid() {
+		family = rtnl.IPv6
+	}
+	_, err := t.host.rtnl.LinkForwards(family, t.HostIndex)
+	if errors.Is(err, unix.EINVAL) { // up to Linux 6.13
+		return fmt.Errorf("%w: %w", err, unix.ENODEV)
+	}
+	return err
+}
+
 // whose are further names that say of the host end what is not in its alias yet. They are of this link alone, since its index is in them. The last
 // makes it the container's; those before it only say more of that.
 func (t *taking) whose() []string {
@@ -86,15 +108,20 @@ func (t *taking) whose() []string {
 	return []string{taken[:index] + ".whose,host=" + t.id.host, taken}
 }
 
-// rename gives the host end the container's name, and those of with.
+// rename gives the host end the container's name, if that is another, and those of with.
 func (t *taking) rename(ctx context.Context, with []string) error {
 	link, altName := hostLink(t.Name)
-	t.names = append(make([]string, 0, 4), link)
+	t.names = make([]string, 0, 4)
+	if t.Name != t.ready.Name {
+		t.names = append(t.names, link)
+	}
 	if altName != "" {
 		t.names = append(t.names, altName)
 	}
 	own := t.names
-	t.names = append(t.names, with...)
+	if t.names = append(t.names, with...); len(t.names) == 0 {
+		return nil
+	}
 	const tries = 8 // at each, somebody else has come or gone in between
 	for range tries {
 		// The first that is another's ends it: then the link has none of with.
@@ -146,7 +173,7 @@ func (t *taking) follow() error {
 	errs := []error{nil}
 	if len(further) == 0 { // or else there is no room in the alias, and the names say enough
 		link := &rtnl.Link{Alias: alias}
-		errs[0] = ignore(unix.ENODEV, t.host.rtnl.Do(rtnl.SetLinkNamed(t.names[len(t.names)-1], link, "say whose "+t.HostLink+" is")))
+		errs[0] = ignore(unix.ENODEV, t.host.rtnl.Do(rtnl.SetLinkNamed(t.HostLink, link, "say whose "+t.HostLink+" is")))
 	}
 	want := t.wantedOver()
 	err := t.host.nat.HandOver(&want)
@@ -271,8 +298,11 @@ func isGone(err error) bool { return errors.Is(err, unix.ENODEV) }
 // checkTaken checks what can be checked before it is known what the pool has. What else n says must be as that has it, or it is refused: see fit.
 func (n *Network) checkTaken() error {
 	given := Network{Name: n.Name, Hostname: n.Hostname}
+	if n.Name == "" {
+		given.Name = poolName // or one that goes on like that
+	}
 	if given.Hostname == "" {
-		given.Hostname = n.Name
+		given.Hostname = given.Name
 	}
 	return checkName(given)
 }
