@@ -20,7 +20,7 @@ import (
 // Steps, which may be nil, is given what the first one's steps take.
 func InProcess(floor, small string, steps *Steps) []bench.Rival {
 	return []bench.Rival{
-		Floor(floor, false, steps), Library(false), Pool(), SmallFloor(small), Peer(true), Peer(false),
+		Floor(floor, false, steps), Library(false), Pool(true), Pool(false), SmallFloor(small), Peer(true), Peer(false),
 		Floor(floor, true, nil), Library(true),
 	}
 }

@@ -85,7 +85,8 @@ func (r *recorder) script(name string, ns *netns.NS) (string, error) {
 	fds, inodes := 0, 0
 	_, inode := ns.ID()
 	for _, g := range r.groups {
-		kind, data := g.kind(name), g.datagram()
+		kind := g.kind(name)
+		data := g.datagram(kind == "await")
 		if kind == "" || len(data) == 0 && g.sysctl == "" {
 			continue
 		}
@@ -134,15 +135,16 @@ func (g *group) kind(name string) string {
 	return "inside"
 }
 
-// datagram is the group's messages that count, of which the last that changes something is acknowledged.
-func (g *group) datagram() (data []byte) {
+// datagram is the group's messages that count, of which the last that changes something is acknowledged. With awaits the question at the end is one
+// of them.
+func (g *group) datagram(awaits bool) (data []byte) {
 	const flagsAt, seqAt = 6, 8
 	acknowledged := -1
 	var kept [][]byte
 	for i, m := range g.messages {
 		question := g.family == unix.NETLINK_ROUTE && asks(typeOf(m))
-		last := i == len(g.messages)-1 && typeOf(m) == unix.RTM_GETROUTE && i > 0
-		if question && !last || !question && g.refused[binary.NativeEndian.Uint32(m[seqAt:])] {
+		last := i == len(g.messages)-1
+		if question && !(awaits && last) || !question && g.refused[binary.NativeEndian.Uint32(m[seqAt:])] {
 			continue
 		}
 		if g.family == unix.NETLINK_NETFILTER && typeOf(m) == unix.NFNL_MSG_BATCH_BEGIN {

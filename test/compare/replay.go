@@ -366,14 +366,18 @@ func Library(cold bool) bench.Rival {
 	}
 }
 
-// Pool is plumb's Pool.Take, of a pool in this process.
-func Pool() bench.Rival {
+// Pool is plumb's Pool.Take, of a pool in this process, for a container with a name of its own, or else with the pool's.
+func Pool(named bool) bench.Rival {
 	var l *library
 	var pool *container.Pool
 	var taken *container.Taken
 	number := 0
+	name := "plumb, from the pool"
+	if !named {
+		name = "plumb, from the pool, unnamed"
+	}
 	return bench.Rival{
-		Name: "plumb, from the pool", Group: bench.GroupInProcess, UpName: "Pool.Take",
+		Name: name, Group: bench.GroupInProcess, UpName: "Pool.Take",
 		Begin: func(s *bench.Stage) (err error) {
 			if l, err = openLibrary(s.Host, false); err == nil {
 				pool, err = l.host.NewPool(container.PoolOptions{Size: 1})
@@ -381,8 +385,11 @@ func Pool() bench.Rival {
 			return err
 		},
 		Up: func(s *bench.Stage) (err error) {
-			number++ // the links of the last one go some 20 ms after it, and until then they have its name
-			n := container.Network{Name: "c" + strconv.Itoa(number)}
+			var n container.Network
+			if named {
+				number++ // the links of the last one go some 20 ms after it, and until then they have its name
+				n.Name = "c" + strconv.Itoa(number)
+			}
 			if err := pool.Filled(context.Background()); err != nil {
 				return err
 			}

@@ -199,7 +199,7 @@ func someFigures(plumb time.Duration) *figures {
 		N: n, Started: time.Unix(1e9, 0), Took: 5 * time.Minute,
 		Whole: report(usual), Networks: report(usual, usual), Many: report(many...), AtOnce: report(usual, usual),
 		InProcess: duel(bench.GroupInProcess, "floor", map[string]time.Duration{
-			"floor": other, "plumb, in-process": plumb, "plumb, from the pool": plumb, "small floor": other, "floor, cold": other, "plumb, in-process, cold": plumb,
+			"floor": other, "plumb, in-process": plumb, "plumb, from the pool": plumb, "plumb, from the pool, unnamed": plumb, "small floor": other, "floor, cold": other, "plumb, in-process, cold": plumb,
 			"vishvananda + google": other, "vishvananda + google, small": other,
 		}),
 		Programs: duel(bench.GroupNetwork, "plumb", map[string]time.Duration{
