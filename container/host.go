@@ -32,8 +32,11 @@ type Host struct {
 
 	transport func(family int) wire.Transport // of tests, and of a plan; nil, or its nil, is a netlink socket
 	plans     bool                            // nothing is to be changed
-	chance    func() uint32                   // of tests; nil is a random number
-	clock     func() (time.Duration, error)   // of tests; nil is bootTime
+	ending    bool                            // the program ends when it has closed the host
+	laterLock sync.Mutex
+	later     []*nat.Conn                   // sockets that Close closes, where it is ending
+	chance    func() uint32                 // of tests; nil is a random number
+	clock     func() (time.Duration, error) // of tests; nil is bootTime
 }
 
 // HostOptions say how OpenHost opens a host. The zero value is usual.
@@ -44,6 +47,10 @@ type HostOptions struct {
 
 	// Plan leaves everything as it is: the kernel is asked, and what would be done is told to the Tracer alone. See package plan.
 	Plan bool
+
+	// Ending is for a program that is to end when it has closed the host: what the kernel takes its time for, when it is told that something is to
+	// go, is left to the kernel. The last of it is done some 20 ms after the program has ended.
+	Ending bool
 }
 
 // OpenHost opens the sockets of a host.
@@ -52,7 +59,7 @@ func OpenHost(o HostOptions) (*Host, error) {
 }
 
 func (h *Host) open(o HostOptions) (*Host, error) {
-	h.ns, h.tracer, h.notice, h.plans = o.NS, o.Tracer, o.Notice, o.Plan
+	h.ns, h.tracer, h.notice, h.plans, h.ending = o.NS, o.Tracer, o.Notice, o.Plan, o.Ending
 	if h.plans {
 		h.transport = plan.New().Transport
 	}
@@ -114,12 +121,23 @@ func needAdmin(err error) error {
 
 const needNetAdmin = "CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn"
 
+// closeLater takes a socket whose close would be waited for, if the program is about to end.
+func (h *Host) closeLater(c *nat.Conn) bool {
+	h.laterLock.Lock()
+	defer h.laterLock.Unlock()
+	if h.ending {
+		h.later = append(h.later, c)
+	}
+	return h.ending
+}
+
 // Close closes the sockets. What is attached stays attached.
 func (h *Host) Close() error {
 	errs := []error{h.proc.close()}
-	if h.nat != nil {
+	if h.nat != nil && (!h.nat.Removed() || !h.closeLater(h.nat)) {
 		errs = append(errs, h.nat.Close())
 	}
+	errs = append(errs, nat.CloseLater(h.later...))
 	if h.rtnl != nil {
 		errs = append(errs, h.rtnl.Close())
 	}

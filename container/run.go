@@ -122,7 +122,7 @@ func (r *runner) supervise(ctx context.Context, p *Process) (status int, err err
 	h, spec, a := r.host, r.spec, r.attachment
 	tell := h.story()
 	tell.next("watch over it, and answer names", "a flush of the ruleset and a change of the uplinks are mended while it runs; other containers are found by name")
-	services, err := h.Serve(ctx, a, p.NetNS(), ServiceOptions{Network: spec.Network, DNS: spec.DNS})
+	services, err := h.Serve(ctx, a, p.NetNS(), ServiceOptions{Network: spec.Network, DNS: spec.DNS, Passing: true})
 	if err == nil {
 		defer func() { err = errors.Join(err, services.Close()) }()
 		tell.next(startingCommand, startingCommandWhy)

@@ -25,6 +25,7 @@ type Services struct {
 	watch    *watch
 	redirect *nat.Redirect
 	resolver resolver
+	passing  bool
 	stop     context.CancelFunc
 	wg       sync.WaitGroup
 }
@@ -33,12 +34,13 @@ type Services struct {
 type ServiceOptions struct {
 	Network Network   // that the container was attached with
 	DNS     DNSConfig // Servers are asked instead of the host's
+	Passing bool      // whoever is in the container's namespace has ended before Close
 }
 
 // Serve begins all of it, and returns when it works. It goes on until Close. Without names, where the container's namespace has no nftables for
 // instance, the rest goes on, and a note says so.
 func (h *Host) Serve(ctx context.Context, a *Attachment, target *netns.NS, o ServiceOptions) (*Services, error) {
-	s := &Services{host: h, a: a, target: target}
+	s := &Services{host: h, a: a, target: target, passing: o.Passing}
 	ctx, s.stop = context.WithCancel(ctx)
 	var err error
 	if s.watch, err = h.startWatch(ctx, &o.Network, a, target); err != nil {
@@ -62,10 +64,19 @@ func (s *Services) Close() error {
 	s.stop()
 	errs := []error{s.watch.close()}
 	if s.redirect != nil {
-		errs = append(errs, s.redirect.Close())
+		errs = append(errs, s.endRedirect())
 	}
 	s.wg.Wait()
 	return errors.Join(errs...)
+}
+
+// endRedirect removes the rules that lead to the name server. Where nobody is left to be answered, this is waited for by nobody.
+func (s *Services) endRedirect() error {
+	c, err := s.redirect.End()
+	if s.passing && s.host.closeLater(c) {
+		return err
+	}
+	return errors.Join(err, c.Close())
 }
 
 // answersNames says whether names are answered on names.Addr.

@@ -16,6 +16,7 @@ type Conn struct {
 	wire  *wire.Conn
 	known memory // of plumb's table
 
+	removed      atomic.Bool // a batch has removed something
 	listsTracked atomic.Bool // the kernel does not flush connections by itself: see FlushConnections
 }
 
@@ -31,6 +32,18 @@ func Dial(config wire.Config) (*Conn, error) {
 
 // Close closes the socket. Right after a batch that has removed something it waits some milliseconds for the kernel.
 func (c *Conn) Close() error { return c.wire.Close() }
+
+// CloseLater closes sockets of a process that is about to end, without that wait: see wire.CloseLater.
+func CloseLater(conns ...*Conn) error {
+	sockets := make([]*wire.Conn, len(conns))
+	for i, c := range conns {
+		sockets[i] = c.wire
+	}
+	return wire.CloseLater(sockets...)
+}
+
+// Removed says whether a batch has removed anything.
+func (c *Conn) Removed() bool { return c.removed.Load() }
 
 // ErrUnsupported is in the chain of an error that says that the kernel has no nftables.
 var ErrUnsupported = errors.New("nf_tables not supported by this kernel: load the module nf_tables, or rebuild with CONFIG_NF_TABLES")
@@ -50,6 +63,12 @@ func (c *Conn) BatchAt(genID uint32, requests ...wire.Request) error {
 	all := make([]wire.Request, 0, len(requests)+2)
 	all = append(all, BeginBatch(genID))
 	all = append(all, requests...)
+	for i := range requests {
+		switch requests[i].Type {
+		case delTable.Type, delChain.Type, delRule.Type, delSet.Type, delSetElem.Type:
+			c.removed.Store(true)
+		}
+	}
 	// What fails is answered in any case, and answers come in the order of the requests: one acknowledgement, of the last, tells
 	// that all have been answered. BATCH_BEGIN and BATCH_END ask for none: before Linux 6.10 they got none, and some kernels
 	// since have acknowledged them on a replay that then failed.

@@ -67,14 +67,20 @@ func refused(err error, a, b unix.Errno) bool {
 
 // Close removes the table. Connections that it has redirected stay so.
 func (r *Redirect) Close() error {
-	var err error
-	if !r.owned {
-		err = r.conn.Batch(DelTable(redirectTable(0)))
-		if errors.Is(err, unix.ENOENT) {
-			err = nil // somebody has flushed the ruleset
-		}
+	c, err := r.End()
+	return errors.Join(err, c.Close())
+}
+
+// End is Close up to the close of the socket that it returns, with which a table goes that has an owner: for CloseLater.
+func (r *Redirect) End() (*Conn, error) {
+	if r.owned {
+		return r.conn, nil
 	}
-	return errors.Join(err, r.conn.Close())
+	err := r.conn.Batch(DelTable(redirectTable(0)))
+	if errors.Is(err, unix.ENOENT) {
+		err = nil // somebody has flushed the ruleset
+	}
+	return r.conn, err
 }
 
 func redirectTable(flags TableFlags) *Table {

@@ -170,7 +170,7 @@ func (t *tracing) openHost() (*container.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return container.OpenHost(container.HostOptions{Tracer: tracer, Notice: notice, Plan: t.plan != nil})
+	return container.OpenHost(container.HostOptions{Tracer: tracer, Notice: notice, Plan: t.plan != nil, Ending: true})
 }
 
 // A reporter is a writer that remembers its first error: who traces goes on when that happens.
