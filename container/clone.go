@@ -27,29 +27,30 @@ func (p *Process) own(ctx context.Context, spec ProcessSpec, started chan<- erro
 	}
 	exe := os.NewFile(uintptr(fd), "plumb")
 	defer exe.Close()
-	err = p.clone(spec, exe)
+	c, err := p.clone(spec, exe)
 	started <- err
 	if err != nil {
 		return
 	}
+	exe.Close() // this takes down a mount, which takes its time: beside the rest, and not in the end
 	stop := context.AfterFunc(ctx, func() { p.Kill() })
-	state, err := p.process.Wait()
+	status, err := c.wait()
 	stop()
+	p.status = exitStatus(status)
+	if err != nil {
+		p.status = 125
+	}
 	if p.terminal != nil {
 		err = errors.Join(err, p.terminal.takeBack())
 	}
-	p.status, p.err = exitStatus(state), err
+	p.err = err
 	if p.pidfd >= 0 {
 		unix.Close(p.pidfd)
 	}
 	close(p.done)
 }
 
-func exitStatus(state *os.ProcessState) int {
-	if state == nil {
-		return 125
-	}
-	status := state.Sys().(syscall.WaitStatus)
+func exitStatus(status unix.WaitStatus) int {
 	if status.Signaled() {
 		return 128 + int(status.Signal())
 	}
@@ -57,10 +58,10 @@ func exitStatus(state *os.ProcessState) int {
 }
 
 // clone starts the process: this program again, whose main calls Init. It opens all that must be closed when the process ends.
-func (p *Process) clone(spec ProcessSpec, exe *os.File) error {
+func (p *Process) clone(spec ProcessSpec, exe *os.File) (*child, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer theirs.Close()
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -84,7 +85,7 @@ func (p *Process) clone(spec ProcessSpec, exe *os.File) error {
 		file, err := dupFile(spec.NetNS.FD())
 		if err != nil {
 			ours.Close()
-			return err
+			return nil, err
 		}
 		defer file.Close()
 		attr.Files = append(attr.Files, file)
@@ -94,23 +95,26 @@ func (p *Process) clone(spec ProcessSpec, exe *os.File) error {
 	attr.Files = append(attr.Files, exe)
 	tell := story{tracer: spec.Tracer}
 	begun := tell.now()
-	p.process, err = os.StartProcess("/proc/self/fd/"+strconv.Itoa(len(attr.Files)-1), []string{initName}, attr)
-	tell.cloned(begun, p.process, spec, err)
+	c, err := startChild("/proc/self/fd/"+strconv.Itoa(len(attr.Files)-1), []string{initName}, attr)
+	if err == nil {
+		p.process, p.pid = c, c.pid
+	}
+	tell.cloned(begun, p.pid, spec, err)
 	if err != nil {
 		ours.Close()
-		return explainClone(err)
+		return nil, explainClone(err)
 	}
 	p.socket, p.reports = ours, bufio.NewReader(ours)
 	begun = tell.now()
 	err = p.openNetNS(spec)
 	tell.did(hostName, begun, err, "open the process's network namespace, to reach it by a descriptor")
 	if p.terminal = openTerminal(spec.Stdin); err == nil && p.terminal != nil {
-		err = p.terminal.giveTo(p.process.Pid)
+		err = p.terminal.giveTo(p.pid)
 	}
 	if err != nil {
-		p.abandon()
+		p.abandon(c)
 	}
-	return err
+	return c, err
 }
 
 // openNetNS opens what the end of the process closes. Without a pidfd (Linux before 5.3) the pid is still good: nobody has waited for it.
@@ -121,15 +125,15 @@ func (p *Process) openNetNS(spec ProcessSpec) (err error) {
 	case p.pidfd >= 0:
 		p.netns, err = netns.FromPidfd(p.pidfd)
 	default:
-		p.netns, err = netns.FromPID(p.process.Pid)
+		p.netns, err = netns.FromPID(p.pid)
 	}
 	return err
 }
 
 // abandon ends a process that cannot be used, and closes what the end of a good one closes.
-func (p *Process) abandon() {
-	p.process.Kill()
-	p.process.Wait()
+func (p *Process) abandon(c *child) {
+	p.Kill()
+	_, _ = c.wait()
 	p.socket.Close()
 	if p.netns != nil {
 		p.netns.Close()

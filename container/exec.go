@@ -162,10 +162,12 @@ func (e *execution) run(ctx context.Context, target *execTarget) error {
 // follow starts the command in its process, which is there and waits, and returns when it has ended.
 func (e *execution) follow(ctx context.Context, pid int) (err error) {
 	p := e.command
-	if p.process, err = os.FindProcess(pid); err != nil { // by a pidfd; and it is a child that nobody has waited for
+	process, err := os.FindProcess(pid) // by a pidfd; and it is a child that nobody has waited for
+	if err != nil {
 		return fmt.Errorf("open the command's process: %w", err)
 	}
-	defer p.process.Release()
+	defer process.Release()
+	p.process, p.pid = process, pid
 	log := e.spec.Log
 	if log == nil {
 		log = io.Discard

@@ -29,7 +29,7 @@ func (h *Host) planRun(ctx context.Context, spec Spec) (err error) {
 		return fmt.Errorf("make a namespace to plan in: %w", err)
 	}
 	defer func() { err = errors.Join(err, ns.Close()) }()
-	tell.cloned(tell.now(), nil, spec.Process, nil)
+	tell.cloned(tell.now(), 0, spec.Process, nil)
 	tell.end(nil)
 	a, err := h.Attach(ctx, spec.Network, ns)
 	if err != nil {

@@ -34,7 +34,8 @@ type ProcessSpec struct {
 
 // A Process is a container's first process. It is PID 1 of its pid namespace: when it ends, the kernel kills all others in it.
 type Process struct {
-	process  *os.Process
+	process  signalled
+	pid      int
 	joined   bool // not the first: one of Exec's, in a container that was there
 	pidfd    int
 	netns    *netns.NS
@@ -50,6 +51,9 @@ type Process struct {
 	status int
 	err    error
 }
+
+// signalled is a process that is waited for elsewhere: a *child, or an *os.Process.
+type signalled interface{ Signal(os.Signal) error }
 
 // StartProcess clones a process into new mount, pid, UTS, IPC, cgroup and (unless spec has one) network namespaces. It returns while that
 // builds its root file system; the command starts with Release. The end of ctx kills the process, and so does the end of this one.
@@ -121,7 +125,7 @@ func (p *Process) introduce(spec ProcessSpec) error {
 }
 
 // PID returns the process's id in the caller's pid namespace.
-func (p *Process) PID() int { return p.process.Pid }
+func (p *Process) PID() int { return p.pid }
 
 // NetNS returns the process's network namespace, to give it a network before Release. It stays the Process's own, which closes it in
 // Wait: before that, a process that has ended early leaves a namespace that still is the right one.

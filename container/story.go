@@ -2,7 +2,6 @@ package container
 
 import (
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -78,7 +77,7 @@ func (h *Host) writeSysctl(name, value string) error {
 }
 
 // cloned tells of the clone of a container's process.
-func (s *story) cloned(start time.Time, p *os.Process, spec ProcessSpec, err error) {
+func (s *story) cloned(start time.Time, process int, spec ProcessSpec, err error) {
 	if s.tracer == nil {
 		return
 	}
@@ -86,8 +85,8 @@ func (s *story) cloned(start time.Time, p *os.Process, spec ProcessSpec, err err
 	if spec.NetNS == nil {
 		flags += "|CLONE_NEWNET"
 	}
-	if p != nil {
-		pid = ": process " + strconv.Itoa(p.Pid)
+	if process != 0 {
+		pid = ": process " + strconv.Itoa(process)
 	}
 	s.did(hostName, start, err, "clone(", flags, ")", pid)
 }
