@@ -13,13 +13,8 @@ import (
 // with nothing in it, as the container's is at first. What the living process does afterwards is not planned: it listens for names and on
 // ::1, watches, and in the end detaches.
 func (h *Host) planRun(ctx context.Context, spec Spec) (err error) {
-	if err := checkOwnName(spec.Process.Hostname); err != nil {
-		return &StartError{Stage: "set the host name", Err: err}
-	}
-	if spec.Process.Rootfs != "" {
-		if _, err := checkRootfs(spec.Process.Rootfs); err != nil {
-			return &StartError{Stage: "root file system", Err: err}
-		}
+	if err := spec.Process.complete(); err != nil {
+		return err
 	}
 	tell := h.story()
 	defer func() { tell.end(err) }()
@@ -29,6 +24,8 @@ func (h *Host) planRun(ctx context.Context, spec Spec) (err error) {
 		return fmt.Errorf("make a namespace to plan in: %w", err)
 	}
 	defer func() { err = errors.Join(err, ns.Close()) }()
+	tell.did(hostName, tell.now(), nil, madeNetNS)
+	spec.Process.NetNS = ns
 	tell.cloned(tell.now(), 0, spec.Process, nil)
 	tell.end(nil)
 	a, err := h.Attach(ctx, spec.Network, ns)

@@ -59,38 +59,48 @@ type signalled interface{ Signal(os.Signal) error }
 // builds its root file system; the command starts with Release. The end of ctx kills the process, and so does the end of this one.
 // The caller must Wait in any case. A failure is a *StartError; unix.EPERM is in its chain where CAP_SYS_ADMIN is missing.
 func StartProcess(ctx context.Context, spec ProcessSpec) (*Process, error) {
-	if len(spec.Args) == 0 {
-		return nil, &StartError{Stage: stageExec, Err: fmt.Errorf("no command given: %w", unix.EINVAL)}
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, &StartError{Stage: "start", Err: err}
 	}
-	if err := checkOwnName(spec.Hostname); err != nil {
-		return nil, &StartError{Stage: "set the host name", Err: err}
-	}
-	if spec.Rootfs != "" {
-		abs, err := checkRootfs(spec.Rootfs)
-		if err != nil {
-			return nil, &StartError{Stage: "root file system", Err: err}
-		}
-		spec.Rootfs = abs
+	if err := spec.complete(); err != nil {
+		return nil, err
 	}
 	p := &Process{pidfd: -1, done: make(chan struct{})}
 	started := make(chan error)
 	go p.own(ctx, spec, started)
 	if err := <-started; err != nil {
-		return nil, &StartError{Stage: "start the container's process", Err: err}
+		return nil, &StartError{Stage: stageStart, Err: err}
 	}
 	p.next = func() (initReport, error) { return receiveReport(p.reports) }
 	if err := p.introduce(spec); err != nil {
 		p.Kill()
 		p.Wait()
-		return nil, &StartError{Stage: "start the container's process", Err: err}
+		return nil, &StartError{Stage: stageStart, Err: err}
 	}
 	if spec.Tracer != nil {
 		p.listen(spec.Tracer, spec.Hostname)
 	}
 	return p, nil
+}
+
+const stageStart = "start the container's process"
+
+// complete finds out early what the child would find out late. It may be called again.
+func (s *ProcessSpec) complete() error {
+	if len(s.Args) == 0 {
+		return &StartError{Stage: stageExec, Err: fmt.Errorf("no command given: %w", unix.EINVAL)}
+	}
+	if err := checkOwnName(s.Hostname); err != nil {
+		return &StartError{Stage: "set the host name", Err: err}
+	}
+	if s.Rootfs != "" {
+		abs, err := checkRootfs(s.Rootfs)
+		if err != nil {
+			return &StartError{Stage: "root file system", Err: err}
+		}
+		s.Rootfs = abs
+	}
+	return nil
 }
 
 // checkRootfs finds out early what the child would find out late. "/" is the host's own root, which is never given as it is.

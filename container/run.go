@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"golang.org/x/sys/unix"
+
+	"plumb/container/netns"
 )
 
 // A Spec is a container: its network, what runs in it, and how it resolves names.
@@ -52,34 +56,77 @@ type runner struct {
 }
 
 func (r *runner) run(ctx context.Context) (status int, err error) {
-	h, spec := r.host, &r.spec
-	tell := h.story()
-	tell.next(startingProcess, startingProcessWhy)
-	spec.Process.Tracer = h.tracer
-	p, err := StartProcess(ctx, spec.Process)
-	tell.end(err)
-	if r.attachment != nil {
-		spec.Process.NetNS.Close() // the process has it, or else it goes
+	signals := catchSignals() // from here on they are the container's, and do not end us before we have cleaned up
+	defer signals.stop()
+	var p *Process
+	if err = r.prepare(); err == nil {
+		p, err = r.begin(ctx)
+	}
+	if ns := r.spec.Process.NetNS; ns != nil {
+		err = errors.Join(err, ns.Close()) // the process has it, or else it goes
 	}
 	if err != nil {
+		if p != nil {
+			p.Kill()
+			p.Wait()
+		}
 		return 0, r.giveBack(err)
 	}
-	log := spec.Log
+	log := r.spec.Log
 	if log == nil {
 		log = io.Discard
 	}
-	// From here on a signal is the container's, and does not end us before we have cleaned up.
-	defer ForwardSignals(p, log)()
-	if r.attachment == nil {
-		if r.attachment, err = h.Attach(ctx, spec.Network, p.NetNS()); err != nil {
-			p.Kill()
-			p.Wait()
-			return 0, fmt.Errorf("attach %s: %w", spec.Network.Name, err)
-		}
-	}
-	h.tellPublished(spec.Network.Publish, r.attachment)
+	defer signals.forwardTo(p, log)()
+	r.host.tellPublished(r.spec.Network.Publish, r.attachment)
 	status, err = r.supervise(ctx, p)
 	return status, r.giveBack(err)
+}
+
+// prepare sees that the process can be started, as far as that can be seen, and makes its network namespace, unless it has one from a pool.
+func (r *runner) prepare() (err error) {
+	spec := &r.spec.Process
+	spec.Tracer = r.host.tracer
+	if err := spec.complete(); err != nil || spec.NetNS != nil {
+		return err
+	}
+	tell := r.host.story()
+	start := tell.now()
+	spec.NetNS, err = netns.New()
+	tell.did(hostName, start, err, madeNetNS)
+	if err == nil {
+		return nil
+	}
+	if errno := unix.Errno(0); errors.As(err, &errno) {
+		err = fmt.Errorf("make a network namespace: %w", explainClone(errno))
+	}
+	return &StartError{Stage: stageStart, Err: err}
+}
+
+// begin starts the process, and attaches its namespace meanwhile, unless that has its network already. The process is not nil where it was started,
+// whatever the error.
+func (r *runner) begin(ctx context.Context) (p *Process, err error) {
+	h := r.host
+	started := make(chan error, 1)
+	go func() {
+		tell := h.story()
+		tell.next(startingProcess, startingProcessWhy)
+		var err error
+		p, err = StartProcess(ctx, r.spec.Process)
+		tell.end(err)
+		started <- err
+	}()
+	if h.tracer != nil { // to whom one thing is told after the other
+		if err := <-started; err != nil {
+			return p, err
+		}
+		started <- nil
+	}
+	if r.attachment == nil {
+		if r.attachment, err = h.Attach(ctx, r.spec.Network, r.spec.Process.NetNS); err != nil {
+			err = fmt.Errorf("attach %s: %w", r.spec.Network.Name, err)
+		}
+	}
+	return p, errors.Join(<-started, err)
 }
 
 // giveBack ends what the container has of the host's. err is how it went with it.
@@ -95,6 +142,7 @@ func (r *runner) giveBack(err error) error {
 
 // Parts of a run, as a trace tells them.
 const (
+	madeNetNS          = "unshare(CLONE_NEWNET): the container's network namespace"
 	startingProcess    = "start the container's process"
 	startingProcessWhy = "in namespaces of its own, where it builds its root file system while the host builds its network"
 	startingCommand    = "start the command"

@@ -21,17 +21,30 @@ const endAfter = 3
 // ForwardSignals sends the signals that this process gets on to p until p has ended or stop is called, which returns when no more is sent. PID 1 of a
 // pid namespace ignores every signal from outside that it has no handler for, except SIGKILL (pid_namespaces(7)): so the third
 // INT or TERM kills it, and a line on log says so.
-func ForwardSignals(p *Process, log io.Writer) (stop func()) {
-	signals := make(chan os.Signal, 16)
+func ForwardSignals(p *Process, log io.Writer) (stop func()) { return catchSignals().forwardTo(p, log) }
+
+// caughtSignals are the signals that this process gets, for a process that may not be there yet.
+type caughtSignals chan os.Signal
+
+// catchSignals begins to catch them, until stop.
+func catchSignals() caughtSignals {
+	signals := make(caughtSignals, 16)
 	for _, sig := range forwarded {
 		if !signal.Ignored(sig) { // nohup means the container too
 			signal.Notify(signals, sig)
 		}
 	}
+	return signals
+}
+
+func (signals caughtSignals) stop() { signal.Stop(signals) }
+
+// forwardTo is ForwardSignals, with those that were caught before.
+func (signals caughtSignals) forwardTo(p *Process, log io.Writer) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		defer signal.Stop(signals)
+		defer signals.stop()
 		forward(p, signals, quit, log)
 	}()
 	return func() {
