@@ -75,7 +75,7 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 	}
 	tell.next("remove the pair of links", "the other end goes with the one")
 	for _, end := range ends {
-		errs = append(errs, h.remove(end.Index, end.Name))
+		errs = append(errs, h.removeSoon(end.Index, end.Name))
 	}
 	found = len(leases)+len(ends) > 0
 	if err := errors.Join(errs...); err != nil && !found {

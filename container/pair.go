@@ -255,7 +255,11 @@ func dying(l *rtnl.Link) bool { return l.LinkNetNSID != nil && *l.LinkNetNSID ==
 
 // remove removes a host end. One that is gone is no error.
 func (h *Host) remove(index uint32, name string) error {
-	return ignore(unix.ENODEV, h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Index: index}, "remove "+name+" and its other end")))
+	return ignore(unix.ENODEV, h.rtnl.Do(delLink(index, name)))
+}
+
+func delLink(index uint32, name string) wire.Request {
+	return rtnl.DelLink(&rtnl.Link{Index: index}, "remove "+name+" and its other end")
 }
 
 // How long a link may take to go whose container is ending. After a kill -9 of plumb its container goes on ending for some

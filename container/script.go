@@ -114,6 +114,12 @@ func (s *script) closeAbove(stage string, last int) {
 // fork starts the script in a child of this process's parent, which waits for it, and whose end is the child's (the parent-death signal).
 // The calling goroutine is locked to its thread.
 func (s *script) fork() (pid int, err error) {
+	pid, err = s.forkWith(&cloneArgs{flags: unix.CLONE_PARENT})
+	return pid, errors.Join(err, unix.Close(s.report)) // now the child's alone
+}
+
+// forkWith starts the script in a child of this process, or whatever args say.
+func (s *script) forkWith(args *cloneArgs) (pid int, err error) {
 	if s.err != nil {
 		return 0, s.err
 	}
@@ -125,12 +131,12 @@ func (s *script) fork() (pid int, err error) {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
 		return 0, fmt.Errorf("block all signals: %w", err)
 	}
-	child, errno := s.start(&cloneArgs{flags: unix.CLONE_PARENT})
+	child, errno := s.start(args)
 	err = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
 	if errno != 0 {
 		err = fmt.Errorf("clone3: %w", errno)
 	}
-	return int(child), errors.Join(err, unix.Close(s.report)) // now the child's alone
+	return int(child), err
 }
 
 // start forks, and in the child does not return. It, and play, may call nothing that could grow the stack or wait for another thread.

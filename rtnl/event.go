@@ -58,6 +58,11 @@ func (c *Conn) Events(ctx context.Context, f func(Event) error) error {
 	})
 }
 
+// ParseEvent is an Event of a message that Listen has got.
+func ParseEvent(h netlink.Header, body []byte) (Event, error) {
+	return parseEvent(uint16(h.Type), body)
+}
+
 // parseEvent decodes a notification. One of a type that is not known gives the zero Event.
 func parseEvent(typ uint16, body []byte) (e Event, err error) {
 	switch typ {

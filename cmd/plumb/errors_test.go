@@ -114,6 +114,8 @@ func launch(words string) error {
 			err = readOnlySys()
 		case "no-nftables":
 			err = refuseNetfilter()
+		case "no-leaving":
+			err = refuseLeaving()
 		default:
 			if dir, ok := strings.CutPrefix(word, "chroot="); ok {
 				return enterChroot(dir)
@@ -210,9 +212,9 @@ func TestPrivilegesAndKernels(t *testing.T) {
 	}{
 		{"no-net-admin", "run -- true", 125, "plumb: run: attach NAME: get the generation id: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},
 		{"no-net-admin", "attach web --pid PID", 1, "plumb: attach web: get the generation id: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},
-		{"no-sys-admin", "run -- true", 125, "plumb: run: start the container's process: fork/exec /proc/self/fd/N: operation not permitted: new namespaces need root, CAP_SYS_ADMIN or a user namespace (as a normal user: unshare -Urn plumb run …)\n"},
+		{"no-sys-admin", "run -- true", 125, "plumb: run: start the container's process: make a network namespace: operation not permitted: new namespaces need root, CAP_SYS_ADMIN or a user namespace (as a normal user: unshare -Urn plumb run …)\n"},
 		{"no-sys-admin", "attach web --pid PID", 1, "plumb: attach web: open a socket in the container's network namespace: enter network namespace net:[N] (setns): operation not permitted: it needs CAP_SYS_ADMIN here and in the user namespace that owns it\n"},
-		{"nobody", "run -- true", 125, "plumb: run: start the container's process: fork/exec /proc/self/fd/N: operation not permitted: new namespaces need root, CAP_SYS_ADMIN or a user namespace (as a normal user: unshare -Urn plumb run …)\n"},
+		{"nobody", "run -- true", 125, "plumb: run: start the container's process: make a network namespace: operation not permitted: new namespaces need root, CAP_SYS_ADMIN or a user namespace (as a normal user: unshare -Urn plumb run …)\n"},
 		{"nobody", "attach web --pid PID", 1, "plumb: attach web: open network namespace /proc/PID/ns/net: permission denied: run plumb as root, or as a normal user in the user namespace of process PID\n"},
 		{"nobody", "detach web", 1, "plumb: detach web: read the leases: list the elements of set lease4: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},
 		{"nobody", "detach --all", 1, "plumb: detach: read the leases: list the elements of set lease4: operation not permitted (EPERM): CAP_NET_ADMIN is needed in the user namespace that owns the host's network namespace: run plumb as root, or as a normal user below unshare -Urn\n"},

@@ -19,8 +19,8 @@ import (
 func CloseLater(conns ...*Conn) error {
 	var fds []int32
 	for _, c := range conns {
-		if s, ok := c.transport.(descriptor); ok {
-			if fd := s.descriptor(); fd >= 0 {
+		if s, ok := c.transport.(Descriptor); ok {
+			if fd := s.Descriptor(); fd >= 0 {
 				fds = append(fds, int32(fd))
 			}
 		}
@@ -35,16 +35,16 @@ func CloseLater(conns ...*Conn) error {
 	return errors.Join(errs...)
 }
 
-// A descriptor is a Transport that has one.
-type descriptor interface{ descriptor() int }
+// A Descriptor is a Transport that has one, or -1.
+type Descriptor interface{ Descriptor() int }
 
-func (s *socket) descriptor() int {
+func (s *socket) Descriptor() int {
 	fd := -1
 	_ = s.raw.Control(func(n uintptr) { fd = int(n) })
 	return fd
 }
 
-func (s *brief) descriptor() int { return s.fd }
+func (s *brief) Descriptor() int { return s.fd }
 
 const registerFiles = 2 // IORING_REGISTER_FILES, linux/io_uring.h
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Join makes the Conn receive what is sent to multicast groups, for Listen.
@@ -17,6 +18,21 @@ func (c *Conn) Join(groups ...uint32) error {
 		}
 	}
 	return nil
+}
+
+// Post sends requests to whose answers Listen listens.
+func (c *Conn) Post(requests ...Request) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.send(requests)
+}
+
+// Refusal is the error that an NLMSG_ERROR's body says: 0 for an acknowledgement.
+func Refusal(body []byte) unix.Errno {
+	if len(body) < 4 {
+		return unix.EBADMSG
+	}
+	return unix.Errno(-int32(native.Uint32(body)))
 }
 
 // Listen calls f with each message that arrives, until f returns an error, which Listen returns, or ctx is done. What

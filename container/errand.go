@@ -1,0 +1,93 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"plumb/rtnl"
+	"plumb/rtnl/wire"
+)
+
+// An errand is a netlink socket whose requests are sent by a process that is forked for it, and closes all else that it has got from this one. It is for
+// what takes the kernel long when nobody need wait for it: whoever asked waits until he is told what he needs to know, and ends, and the kernel goes on with the
+// process that it answers. Nothing of plumb's runs in that: it makes the system calls of a script, the last of which is the end.
+type errand struct{ wire.Transport }
+
+// Send forks. That the request could not be sent is noticed by what does not come of it.
+func (e errand) Send(b []byte) error {
+	fd := uintptr(e.Transport.(wire.Descriptor).Descriptor())
+	s := script{report: -1}
+	const stage = "run an errand"
+	s.add(stage, unix.SYS_CLOSE_RANGE, 0, fd-1, 0) // streams, for whose end somebody may wait
+	s.add(stage, unix.SYS_CLOSE_RANGE, fd+1, ^uintptr(0), 0)
+	s.add(stage, unix.SYS_CHDIR, s.text("/"))
+	s.add(stage, unix.SYS_WRITE, fd, s.address(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	defer s.pin.Unpin()
+	// Not a signal at its end, of which a child that this program waits for could be thought. As an orphan it gets SIGCHLD for one, and is waited for by
+	// process 1, or a subreaper (reparent_leader, kernel/exit.c).
+	_, err := s.forkWith(&cloneArgs{})
+	return err
+}
+
+// removeSoon is remove, of a program that is about to end. It returns when the link has gone for all who look: its name, its addresses and its index are free, and
+// the other end has gone, too. That takes a millisecond. What the kernel waits for then takes it 10 to 30 more (synchronize_net and rcu_barrier,
+// net/core/dev.c), in the process that has asked for it.
+func (h *Host) removeSoon(index uint32, name string) error {
+	if !h.ending || h.plans || h.transport != nil {
+		return h.remove(index, name)
+	}
+	if h.sendToRemove(index, name) == nil {
+		return nil
+	}
+	return h.remove(index, name) // which says why it cannot be, if so it is
+}
+
+// sendToRemove has an errand remove a link, and waits until it has gone.
+func (h *Host) sendToRemove(index uint32, name string) error {
+	s := h.story()
+	c, err := openThere(&s, h.ns, hostName, "socket(AF_NETLINK): NETLINK_ROUTE, to remove a link and to hear of its end", func() (*rtnl.Conn, error) {
+		socket, err := wire.Brief(unix.NETLINK_ROUTE)
+		if err != nil {
+			return nil, err
+		}
+		config := h.config(hostName, unix.NETLINK_ROUTE)
+		config.Transport = errand{socket}
+		return rtnl.Dial(config)
+	})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.Subscribe(rtnl.GroupLink); err != nil {
+		return err
+	}
+	if err := c.Post(delLink(index, name)); err != nil {
+		return err
+	}
+	const most = time.Second // of what takes a millisecond: the process was killed, or did not get to run
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	err = c.Listen(ctx, func(m netlink.Header, body []byte) error {
+		if m.Type == netlink.Error {
+			if errno := wire.Refusal(body); errno != 0 && errno != unix.ENODEV {
+				return fmt.Errorf("remove %s and its other end: %w", name, errno)
+			}
+			return errGone
+		}
+		e, err := rtnl.ParseEvent(m, body)
+		if err == nil && e.Deleted && e.Link != nil && e.Link.Index == index && e.Link.Family == 0 { // of a bridge's port it tells before
+			err = errGone
+		}
+		return err
+	})
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	return err
+}
