@@ -69,7 +69,7 @@ func (p *Process) clone(spec ProcessSpec, exe *os.File) (*child, error) {
 		defer null.Close()
 	} // Without a /dev (an empty chroot) a stream that is not given is closed.
 	attr := &os.ProcAttr{
-		Env:   []string{},
+		Env:   []string{"GOMAXPROCS=1"}, // for what there is to do one after the other; each thread more is one that exec has to end
 		Files: []*os.File{orNull(spec.Stdin, null), orNull(spec.Stdout, null), orNull(spec.Stderr, null), theirs},
 		Sys: &syscall.SysProcAttr{
 			Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWCGROUP,

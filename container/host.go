@@ -95,10 +95,12 @@ const socketsOfHost = "socket(AF_NETLINK): NETLINK_ROUTE, NETLINK_NETFILTER"
 
 // dial opens the sockets, on a thread that is in the namespace.
 func (h *Host) dial() (err error) {
-	if h.rtnl, err = rtnl.Dial(h.config(hostName, unix.NETLINK_ROUTE)); err != nil {
+	routes, rules := h.config(hostName, unix.NETLINK_ROUTE), h.config(hostName, unix.NETLINK_NETFILTER)
+	routes.Brief, rules.Brief = h.ending, h.ending // what is not used for long is to cost little
+	if h.rtnl, err = rtnl.Dial(routes); err != nil {
 		return err
 	}
-	h.nat, err = nat.Dial(h.config(hostName, unix.NETLINK_NETFILTER))
+	h.nat, err = nat.Dial(rules)
 	return err
 }
 

@@ -20,6 +20,9 @@ type Spec struct {
 	Hosts   []HostEntry // further lines for /etc/hosts
 	Pool    bool        // take a network from the host's pool, if one is ready: see FillPool
 
+	// NetNS makes the network namespace, which is Run's then; nil is netns.New. A program that has begun to before it calls Run returns what has come of it.
+	NetNS func() (*netns.NS, error)
+
 	// Log is told what a user who waits should know; nil for nobody.
 	Log io.Writer
 }
@@ -91,7 +94,11 @@ func (r *runner) prepare() (err error) {
 	}
 	tell := r.host.story()
 	start := tell.now()
-	spec.NetNS, err = netns.New()
+	newNS := r.spec.NetNS
+	if newNS == nil {
+		newNS = netns.New
+	}
+	spec.NetNS, err = newNS()
 	tell.did(hostName, start, err, madeNetNS)
 	if err == nil {
 		return nil

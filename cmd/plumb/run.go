@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"plumb/container"
+	"plumb/container/netns"
 )
 
 // exitPlumb is the status of a run of which plumb, and not the command, failed, as with docker run.
@@ -104,10 +105,40 @@ func (r *runOptions) complete() {
 
 func (r *runOptions) openAndRun() (status int, err error) {
 	defer r.closeTrace(&err)
+	defer r.makeNetNS()()
 	host, err := r.openHost()
 	if err != nil {
 		return 0, err
 	}
 	defer host.Close()
 	return host.Run(context.Background(), r.spec)
+}
+
+// makeNetNS begins to make the container's network namespace, beside the opening of the host. What it returns closes one that was not used.
+func (r *runOptions) makeNetNS() (closeUnused func()) {
+	if r.plan != nil || r.spec.Pool { // of which none is, or may be, needed
+		return func() {}
+	}
+	type result struct {
+		ns  *netns.NS
+		err error
+	}
+	made, taken := make(chan result, 1), false
+	go func() {
+		ns, err := netns.New()
+		made <- result{ns, err}
+	}()
+	r.spec.NetNS = func() (*netns.NS, error) {
+		taken = true
+		m := <-made
+		return m.ns, m.err
+	}
+	return func() {
+		if taken {
+			return
+		}
+		if m := <-made; m.err == nil {
+			m.ns.Close()
+		}
+	}
 }

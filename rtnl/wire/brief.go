@@ -28,11 +28,18 @@ func Brief(family int) (Transport, error) {
 // brief is a socket without a poller. Its Conn takes care that it is used by one at a time.
 type brief struct {
 	fd       int
+	size     int          // of the receive buffer, as far as Grow knows
 	deadline atomic.Int64 // of a Receive that waits, in Unix time, ns; 0: none
 }
 
 func (s *brief) Send(b []byte) error {
 	_, err := unix.Write(s.fd, b)
+	if err == unix.EMSGSIZE { // as with socket.Send
+		if err := s.enlarge(unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, len(b)+len(b)/2); err != nil {
+			return err
+		}
+		_, err = unix.Write(s.fd, b)
+	}
 	return os.NewSyscallError("write", err)
 }
 
@@ -83,7 +90,20 @@ func (s *brief) SetReadDeadline(t time.Time) error {
 }
 
 func (s *brief) Grow(bytes int) error {
-	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes))
+	if bytes <= s.size {
+		return nil
+	}
+	s.size = bytes
+	return s.enlarge(unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, bytes)
+}
+
+// enlarge sets a buffer's size, whatever net.core's limit is, where CAP_NET_ADMIN allows that (socket(7)).
+func (s *brief) enlarge(force, option, bytes int) error {
+	err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, force, bytes)
+	if err == unix.EPERM {
+		err = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, option, bytes)
+	}
+	return os.NewSyscallError("setsockopt", err)
 }
 
 func (s *brief) Close() error {

@@ -13,6 +13,8 @@ type Config struct {
 	Namespace string // a name for the namespace, for traces
 	Tracer    Tracer // nil for none
 
+	Brief bool // the socket is one for answers, as the function Brief opens it
+
 	// Transport takes the place of a netlink socket in the calling thread's network namespace.
 	Transport Transport
 }
@@ -37,11 +39,14 @@ type Conn struct {
 func Dial(config Config) (*Conn, error) {
 	c := &Conn{config: config, transport: config.Transport}
 	if c.transport == nil {
-		s, err := dialSocket(config.Protocol.Family)
-		if err != nil {
+		open := Socket
+		if config.Brief {
+			open = Brief
+		}
+		var err error
+		if c.transport, err = open(config.Protocol.Family); err != nil {
 			return nil, fmt.Errorf("open a %s socket: %w", config.Protocol.Name, err)
 		}
-		c.transport = s
 	}
 	return c, nil
 }
