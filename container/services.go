@@ -42,12 +42,18 @@ type ServiceOptions struct {
 func (h *Host) Serve(ctx context.Context, a *Attachment, target *netns.NS, o ServiceOptions) (*Services, error) {
 	s := &Services{host: h, a: a, target: target, passing: o.Passing}
 	ctx, s.stop = context.WithCancel(ctx)
+	openNames := s.openNames
+	if h.tracer == nil { // to whom one thing would be told after the other
+		opened := make(chan nameSockets, 1)
+		go func() { opened <- s.openNames() }()
+		openNames = func() nameSockets { return <-opened }
+	}
 	var err error
 	if s.watch, err = h.startWatch(ctx, &o.Network, a, target); err != nil {
 		s.stop()
-		return nil, err
+		return nil, errors.Join(err, openNames().close())
 	}
-	if err := s.serveNames(ctx, o); err != nil {
+	if err := s.serveNames(ctx, o, openNames()); err != nil {
 		h.notice(fmt.Sprintf("other containers are not found by name from %s: %v", a.Name, err))
 	}
 	if err := s.relayAll(ctx); err != nil {
@@ -82,24 +88,47 @@ func (s *Services) endRedirect() error {
 // answersNames says whether names are answered on names.Addr.
 func (s *Services) answersNames() bool { return s.redirect != nil }
 
-// serveNames answers names on a port of the container's own loopback, and has port 53 there lead to it.
-func (s *Services) serveNames(ctx context.Context, o ServiceOptions) error {
+// nameSockets are what names are answered by: sockets on a port of the container's own loopback, and what has port 53 there lead to it.
+type nameSockets struct {
+	sockets  *names.Sockets
+	redirect *nat.Redirect
+	err      error
+}
+
+func (s *Services) openNames() (n nameSockets) {
 	tell := s.host.story()
-	sockets, err := openThere(&tell, s.target, s.a.Name, "socket(AF_INET): UDP and TCP, to answer names on "+names.Addr.String(), names.Listen)
-	if err != nil {
-		return err
+	n.sockets, n.err = openThere(&tell, s.target, s.a.Name, "socket(AF_INET): UDP and TCP, to answer names on "+names.Addr.String(), names.Listen)
+	if n.err != nil {
+		return n
 	}
 	config := s.host.config
-	s.redirect, err = openThere(&tell, s.target, s.a.Name, "redirect port 53 of "+names.Addr.String(), func() (*nat.Redirect, error) {
-		return nat.DialRedirect(config(s.a.Name, unix.NETLINK_NETFILTER), sockets.AddrPort())
+	n.redirect, n.err = openThere(&tell, s.target, s.a.Name, "redirect port 53 of "+names.Addr.String(), func() (*nat.Redirect, error) {
+		return nat.DialRedirect(config(s.a.Name, unix.NETLINK_NETFILTER), n.sockets.AddrPort())
 	})
-	if err != nil {
-		return errors.Join(err, sockets.Close())
+	if n.err != nil {
+		n.err = errors.Join(n.err, n.sockets.Close())
 	}
+	return n
+}
+
+// close closes what is open. What was not opened is no error here.
+func (n nameSockets) close() error {
+	if n.err != nil {
+		return nil
+	}
+	return errors.Join(n.redirect.Close(), n.sockets.Close())
+}
+
+// serveNames answers names by them.
+func (s *Services) serveNames(ctx context.Context, o ServiceOptions, n nameSockets) error {
+	if n.err != nil {
+		return n.err
+	}
+	s.redirect = n.redirect
 	s.resolver = resolver{given: o.DNS.Servers, none: o.Network.Internal}
 	server := &names.Server{Zone: s.watch.zone.get, Upstreams: s.resolver.upstreams, Dial: s.dialHost}
 	s.wg.Go(func() {
-		if err := server.Serve(ctx, sockets); err != nil {
+		if err := server.Serve(ctx, n.sockets); err != nil {
 			s.host.notice(fmt.Sprintf("names are not answered any more in %s: %v", s.a.Name, err))
 		}
 	})
