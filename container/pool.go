@@ -68,6 +68,7 @@ type Pool struct {
 
 	mu    sync.Mutex
 	ready []*readyNet
+	open  int           // how many were given to somebody whose taking is not decided
 	later []*taking     // whose comments in the table are to follow
 	err   error         // why the last could not be made
 	full  chan struct{} // closed when there are as many as there should be, or when one could not be made
@@ -99,13 +100,15 @@ func (p *Pool) refill(ctx context.Context) {
 	defer close(p.done)
 	for {
 		p.follow()
-		for ctx.Err() == nil && p.Ready() < p.size {
+		for ctx.Err() == nil && p.missing() {
 			r, err := p.host.makeReady(ctx, p.net, os.Getpid())
 			p.mu.Lock()
-			if p.err = err; err == nil {
-				p.ready = append(p.ready, r)
-			}
+			p.err = err
+			kept := err == nil && p.keep(r)
 			p.mu.Unlock()
+			if err == nil && !kept {
+				err = p.host.discard(r)
+			}
 			p.follow()
 			if err != nil {
 				break // who takes next finds out, and wakes us
@@ -124,6 +127,22 @@ func (p *Pool) refill(ctx context.Context) {
 		case <-p.wake:
 		}
 	}
+}
+
+// missing says whether one is to be made. What may come back counts.
+func (p *Pool) missing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.ready)+p.open < p.size
+}
+
+// keep puts one into the pool, where that has room. The caller has the lock.
+func (p *Pool) keep(r *readyNet) bool {
+	if len(p.ready) >= p.size {
+		return false
+	}
+	p.ready = append(p.ready, r)
+	return true
 }
 
 // follow has the table name those who have taken.
@@ -187,19 +206,19 @@ func (p *Pool) Take(ctx context.Context, n Network) (*Taken, error) {
 			return nil, err
 		}
 		taken, later, sound, err := p.host.taken(ctx, r, n, &p.net)
+		p.mu.Lock()
+		p.open--
 		if err == nil {
-			p.mu.Lock()
 			p.later = append(p.later, later)
-			p.mu.Unlock()
+		}
+		kept := err != nil && sound && p.keep(r)
+		p.mu.Unlock()
+		switch {
+		case err == nil:
 			return taken, nil
-		}
-		if sound {
-			p.mu.Lock()
-			p.ready = append(p.ready, r)
-			p.mu.Unlock()
+		case kept:
 			return nil, err
-		}
-		if !isGone(err) {
+		case !isGone(err):
 			return nil, errors.Join(err, p.host.discard(r))
 		}
 		p.host.discard(r) // somebody has detached it
@@ -209,6 +228,7 @@ func (p *Pool) Take(ctx context.Context, n Network) (*Taken, error) {
 // next takes one out of the pool, or makes one.
 func (p *Pool) next(ctx context.Context) (r *readyNet, err error) {
 	p.mu.Lock()
+	p.open++
 	if n := len(p.ready) - 1; n >= 0 {
 		r, p.ready = p.ready[n], p.ready[:n]
 	}
@@ -221,7 +241,12 @@ func (p *Pool) next(ctx context.Context) (r *readyNet, err error) {
 	if r != nil {
 		return r, nil
 	}
-	return p.host.makeReady(ctx, p.net, os.Getpid())
+	if r, err = p.host.makeReady(ctx, p.net, os.Getpid()); err != nil {
+		p.mu.Lock()
+		p.open--
+		p.mu.Unlock()
+	}
+	return r, err
 }
 
 // refillSoon has the goroutine make what is missing. It comes last, since what that does and a take would wait for each other in the kernel.

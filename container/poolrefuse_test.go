@@ -4,12 +4,14 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"plumb/container"
 	clab "plumb/container/lab"
+	"plumb/rtnl"
 )
 
 // What is refused leaves the network in the pool, as good as before.
@@ -64,6 +66,32 @@ func TestPoolRefused(t *testing.T) {
 		check(t, pingIn(taken.NetNS, clab.NameServer6))
 	}
 	w.refused(container.Network{Name: "a-second-name-that-is-longer"})
+}
+
+// However refused takes meet, with each other and with the goroutine that makes what is missing, the pool has no more than it should have.
+func TestPoolRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	w.attach(container.Network{Name: "web"})
+	p, err := w.h.NewPool(container.PoolOptions{Size: 1})
+	must(t, err)
+	var wg sync.WaitGroup
+	for range 8 { // one of them finds what is ready, the others make their own, which they cannot give to anybody
+		wg.Go(func() {
+			for range 4 {
+				if taken, err := p.Take(t.Context(), container.Network{Name: "web"}); !errors.Is(err, unix.EEXIST) {
+					t.Errorf("a name that is taken: %+v, %v", taken, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := p.Ready(); n > 1 {
+		t.Errorf("%d are ready, want 1", n)
+	}
+	must(t, p.Close())
+	w.waitGoneBut(func(l *rtnl.Link) bool { return l.Name == "pl-web" })
 }
 
 // What a pool was filled with, its networks have, and who takes one, says nothing and gets it.
