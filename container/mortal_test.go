@@ -156,7 +156,7 @@ func TestKilledAttach(t *testing.T) {
 	clean := w.picture(next)
 	ways := []func(ns *netns.NS){
 		func(ns *netns.NS) { // as it is with a run, whose container dies with it
-			must(t, ns.Close())
+			w.letGo(ns, "web")
 			w.attachAgain(next)
 		},
 		func(*netns.NS) {
@@ -204,7 +204,7 @@ func TestKilledDetach(t *testing.T) {
 		}
 		w.eachMoment(order, attached, func(moment string, ns *netns.NS, turn int) {
 			if turn%2 == 0 {
-				must(t, ns.Close()) // as it is with a run, whose container dies with it
+				w.letGo(ns, "web") // as it is with a run, whose container dies with it
 			}
 			var err error
 			switch turn % 6 {

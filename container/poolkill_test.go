@@ -38,6 +38,7 @@ func TestKilledPool(t *testing.T) {
 				if died {
 					killed++
 				}
+				w.awaitDying("web")
 				w.mendPool(last)
 				w.waitGone()
 				_, err := w.h.GC(false) // of what has just gone the leases

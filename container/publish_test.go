@@ -239,7 +239,7 @@ func TestPublishConflicts(t *testing.T) {
 	ns := holdOpen(t)
 	_, err = w.h.Attach(t.Context(), publish(t, "killed", "7070:70"), ns)
 	must(t, err)
-	must(t, ns.Close())
+	w.letGo(ns, "killed")
 	w.attach(publish(t, "next", "7070:70"))
 }
 

@@ -132,7 +132,7 @@ func TestReclaimOneRace(t *testing.T) {
 			gone.Name = "gone"
 			_, err := w.h.Attach(t.Context(), gone, ns)
 			must(t, err)
-			must(t, ns.Close())
+			w.letGo(ns, gone.Name)
 			if round%2 == 1 {
 				w.waitGone() // else the pair is dying
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -50,15 +51,26 @@ func holdOpen(t testing.TB) *netns.NS {
 	return ns
 }
 
-// attachSoon attaches what a namespace has had that was closed just now: a process that another test starts holds that, too, until it has its
-// program, and on a busy machine this takes longer than an attach waits.
-func (w *town) attachSoon(n container.Network, ns *netns.NS) {
+// letGo closes a container's namespace, and returns when it is ending.
+func (w *town) letGo(ns *netns.NS, name string) {
 	w.t.Helper()
-	for since := time.Now(); ; {
-		_, err := w.h.Attach(w.t.Context(), n, ns)
-		if !errors.Is(err, unix.EEXIST) || time.Since(since) > waitTime {
-			must(w.t, err)
+	must(w.t, ns.Close())
+	w.awaitDying(name)
+}
+
+// awaitDying returns when the kernel has begun to end the namespace at the other end of a container's link, or the link has gone. Nothing tells of the
+// moment. Whoever closes a namespace need not be the last who has it, and on a busy machine it stays for longer than an attach waits: a process that
+// another test starts has it until it has its program, and a netlink socket that was closed keeps its own until all processors have been elsewhere
+// (call_rcu in netlink_release, net/netlink/af_netlink.c).
+func (w *town) awaitDying(name string) {
+	w.t.Helper()
+	for since := time.Now(); ; runtime.Gosched() {
+		l := w.link(w.host, "pl-"+name)
+		if l == nil || l.LinkNetNSID != nil && *l.LinkNetNSID == -1 {
 			return
+		}
+		if time.Since(since) > waitTime {
+			w.t.Fatalf("the namespace of %s lives on: %+v", name, l)
 		}
 	}
 }
@@ -74,7 +86,7 @@ func TestReuseAtOnce(t *testing.T) {
 	ends := map[string]func(*container.Attachment, *netns.NS){
 		"detached": func(_ *container.Attachment, _ *netns.NS) { w.detach("web") },
 		"released": func(a *container.Attachment, ns *netns.NS) { must(t, ns.Close()); check(t, w.h.Release(a)) },
-		"died":     func(_ *container.Attachment, ns *netns.NS) { must(t, ns.Close()) },
+		"died":     func(_ *container.Attachment, ns *netns.NS) { w.letGo(ns, "web") },
 	}
 	for how, end := range ends {
 		for range 3 {
@@ -85,7 +97,9 @@ func TestReuseAtOnce(t *testing.T) {
 			}
 			end(a, ns)
 			box := w.box(fmt.Sprintf("box-%d", len(w.Hosts())))
-			w.attachSoon(n, box.NS())
+			if _, err := w.h.Attach(t.Context(), n, box.NS()); err != nil {
+				t.Fatalf("attach after %s: %v", how, err)
+			}
 			for _, to := range []string{"10.0.0.1", plumb6 + "1", clab.NameServer4, clab.NameServer6} {
 				check(t, ping(box, to))
 			}
@@ -126,10 +140,11 @@ func TestAddressOfDyingPair(t *testing.T) {
 		n := container.Network{Name: fmt.Sprint("old-", i), Addr: netip.MustParseAddr("10.0.0.9"), Addr6: netip.MustParseAddr(plumb6 + "9")}
 		_, err := w.h.Attach(t.Context(), n, ns)
 		must(t, err)
-		must(t, ns.Close())
+		w.letGo(ns, n.Name)
 		n.Name = fmt.Sprint("new-", i)
 		box := w.box(n.Name)
-		w.attachSoon(n, box.NS())
+		_, err = w.h.Attach(t.Context(), n, box.NS())
+		must(t, err)
 		check(t, ping(box, clab.NameServer4))
 		check(t, ping(box, clab.NameServer6))
 		w.detach(fmt.Sprint("new-", i))

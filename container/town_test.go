@@ -23,8 +23,8 @@ import (
 	"plumb/test/lab"
 )
 
-// waitTime bounds every wait for what should come.
-const waitTime = 5 * time.Second
+// waitTime bounds every wait for what should come: on a machine that has nothing to do it is there at once, on a busy one when its turn is.
+const waitTime = 30 * time.Second
 
 // A town is a sealed host with an internet, and what plumb needs to attach containers to it.
 type town struct {
