@@ -297,6 +297,7 @@ func TestOverlap6(t *testing.T) {
 		rtnl.NewAddr(rtnl.AddrOf(lan, netip.MustParsePrefix(plumb6+"77/64"), unix.IFA_F_NODAD), ""),
 		rtnl.NewRoute(rtnl.OnLink(lan, netip.MustParsePrefix("fd70:6c75:6d62:1::/80")), ""),
 	))
+	lab.AwaitLocal(t, w.host.NS(), plumb6+"77") // its local route is in the picture
 	var overlap *container.OverlapError
 	err := w.refused(container.Network{Name: "given", Subnet6: netip.MustParsePrefix(plumb6 + "/64")})
 	if !errors.As(err, &overlap) || overlap.Link != "lan0" || !strings.Contains(err.Error(), "give another one with --subnet6") {

@@ -12,7 +12,7 @@ import (
 )
 
 // settleTime is how long the kernel may take to end what ends by itself, such as a veth whose other end's namespace is gone.
-const settleTime = 5 * time.Second
+const settleTime = 30 * time.Second
 
 // A Lab is a sealed internet with hosts, for one test. The test fails if it does not leave the hosts as they were.
 type Lab struct {

@@ -28,6 +28,9 @@ func NewNS(t testing.TB) *netns.NS {
 	return ns
 }
 
+// awaitTime is how long a worker of the kernel may take.
+const awaitTime = 30 * time.Second
+
 // AwaitLocal waits until a namespace receives for an IPv6 address that it was given: see rtnl.AwaitLocal.
 func AwaitLocal(t testing.TB, ns *netns.NS, addr string) {
 	t.Helper()
@@ -40,7 +43,7 @@ func AwaitLocal(t testing.TB, ns *netns.NS, addr string) {
 		defer c.Close()
 		conns[i] = c
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), awaitTime)
 	defer cancel()
 	if err := rtnl.AwaitLocal(ctx, conns[0], conns[1], netip.MustParseAddr(addr)); err != nil {
 		t.Fatalf("wait until %s is there: %v", addr, err)
