@@ -68,7 +68,7 @@ type Pool struct {
 
 	mu    sync.Mutex
 	ready []*readyNet
-	open  int           // how many were given to somebody whose taking is not decided
+	away  int           // networks that are being made for it, or tried by somebody who takes: they count, or there would be too many if they come
 	later []*taking     // whose comments in the table are to follow
 	err   error         // why the last could not be made
 	full  chan struct{} // closed when there are as many as there should be, or when one could not be made
@@ -100,25 +100,22 @@ func (p *Pool) refill(ctx context.Context) {
 	defer close(p.done)
 	for {
 		p.follow()
-		for ctx.Err() == nil && p.missing() {
-			r, err := p.host.makeReady(ctx, p.net, os.Getpid())
-			p.mu.Lock()
-			p.err = err
-			kept := err == nil && p.keep(r)
-			p.mu.Unlock()
-			if err == nil && !kept {
-				err = p.host.discard(r)
+		var failed error // who takes next finds out, and wakes us
+		for ctx.Err() == nil && failed == nil && p.lacks() {
+			var r *readyNet
+			r, failed = p.host.makeReady(ctx, p.net, os.Getpid())
+			if !p.back(r, failed == nil) && failed == nil {
+				failed = p.host.discard(r)
 			}
 			p.follow()
-			if err != nil {
-				break // who takes next finds out, and wakes us
-			}
 		}
 		p.mu.Lock()
-		select {
-		case <-p.full:
-		default:
-			close(p.full)
+		if p.err = failed; len(p.ready) >= p.size || failed != nil || ctx.Err() != nil { // or else somebody tries one, and wakes us
+			select {
+			case <-p.full:
+			default:
+				close(p.full)
+			}
 		}
 		p.mu.Unlock()
 		select {
@@ -129,20 +126,26 @@ func (p *Pool) refill(ctx context.Context) {
 	}
 }
 
-// missing says whether one is to be made. What may come back counts.
-func (p *Pool) missing() bool {
+// lacks says whether one is to be made; it is then away until back.
+func (p *Pool) lacks() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.ready)+p.open < p.size
-}
-
-// keep puts one into the pool, where that has room. The caller has the lock.
-func (p *Pool) keep(r *readyNet) bool {
-	if len(p.ready) >= p.size {
+	if len(p.ready)+p.away >= p.size {
 		return false
 	}
-	p.ready = append(p.ready, r)
+	p.away++
 	return true
+}
+
+// back ends that one is away, and puts it into the pool if it is ready, and there is room.
+func (p *Pool) back(r *readyNet, ready bool) (kept bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away--
+	if kept = ready && len(p.ready) < p.size; kept {
+		p.ready = append(p.ready, r)
+	}
+	return kept
 }
 
 // follow has the table name those who have taken.
@@ -206,15 +209,12 @@ func (p *Pool) Take(ctx context.Context, n Network) (*Taken, error) {
 			return nil, err
 		}
 		taken, later, sound, err := p.host.taken(ctx, r, n, &p.net)
-		p.mu.Lock()
-		p.open--
-		if err == nil {
-			p.later = append(p.later, later)
-		}
-		kept := err != nil && sound && p.keep(r)
-		p.mu.Unlock()
+		kept := p.back(r, err != nil && sound)
 		switch {
 		case err == nil:
+			p.mu.Lock()
+			p.later = append(p.later, later)
+			p.mu.Unlock()
 			return taken, nil
 		case kept:
 			return nil, err
@@ -225,26 +225,23 @@ func (p *Pool) Take(ctx context.Context, n Network) (*Taken, error) {
 	}
 }
 
-// next takes one out of the pool, or makes one.
+// next takes one out of the pool, or makes one. It is away until back.
 func (p *Pool) next(ctx context.Context) (r *readyNet, err error) {
 	p.mu.Lock()
-	p.open++
 	if n := len(p.ready) - 1; n >= 0 {
 		r, p.ready = p.ready[n], p.ready[:n]
 	}
+	p.away++
 	select {
 	case <-p.full:
 		p.full = make(chan struct{})
 	default:
 	}
 	p.mu.Unlock()
-	if r != nil {
-		return r, nil
-	}
-	if r, err = p.host.makeReady(ctx, p.net, os.Getpid()); err != nil {
-		p.mu.Lock()
-		p.open--
-		p.mu.Unlock()
+	if r == nil {
+		if r, err = p.host.makeReady(ctx, p.net, os.Getpid()); err != nil {
+			p.back(nil, false)
+		}
 	}
 	return r, err
 }

@@ -227,6 +227,104 @@ func TestPoolUnnamed(t *testing.T) {
 	}
 }
 
+// A pool of a program has never more than its size, whatever comes back while it is filled again.
+func TestPoolBounded(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.attach(container.Network{Name: "web"})
+	own := w.newPool(container.PoolOptions{Size: 2})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 2 { // each of which waits a second for who has the name, who might be ending
+				if taken, err := own.Take(t.Context(), container.Network{Name: "web"}); err == nil {
+					t.Errorf("%+v was given a name that is taken", taken)
+				}
+				if n := own.Ready(); n > 2 {
+					t.Errorf("%d are ready", n)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	check(t, own.Filled(t.Context()))
+	if s := w.states(); s[container.Ready] != 2 {
+		t.Errorf("there are %v", s)
+	}
+}
+
+// However many fill, empty, sweep and take at a time, there is one pool, nothing is lost or left, and whoever fills last has what he asked for.
+func TestPoolManyFillers(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	const size, each = 5, 4
+	var wg sync.WaitGroup
+	does := map[string]func(h *container.Host, i int) error{
+		"fill": func(h *container.Host, i int) error {
+			_, err := h.FillPool(t.Context(), container.PoolOptions{Size: size - i})
+			return err
+		},
+		"drain": func(h *container.Host, i int) error {
+			_, err := h.DrainPool()
+			return err
+		},
+		"gc": func(h *container.Host, i int) error {
+			_, err := h.GC(i%2 == 0)
+			return err
+		},
+		"take": func(h *container.Host, i int) error {
+			p, err := h.OpenPool()
+			if errors.Is(err, container.ErrNoPool) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			taken, err := p.Take(t.Context(), container.Network{Name: fmt.Sprintf("c%d", i)})
+			switch {
+			case err == nil:
+				err = errors.Join(pingIn(taken.NetNS, "10.0.0.1"), p.Refill(t.Context()), h.Release(taken.Attachment), taken.NetNS.Close())
+			case errors.Is(err, container.ErrPoolEmpty), errors.Is(err, container.ErrNoPool):
+				err = nil
+			}
+			return errors.Join(err, p.Close())
+		},
+	}
+	hosts := make([]*container.Host, each*len(does))
+	for i := range hosts {
+		hosts[i] = w.open()
+	}
+	before := w.picture(w.host)
+	for what, do := range does {
+		for i := range each {
+			h := hosts[0]
+			hosts = hosts[1:]
+			wg.Go(func() {
+				if err := do(h, i); err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	w.fillPool(size)
+	p, err := w.h.OpenPool()
+	must(t, err)
+	if n, err := p.Ready(); n != size || err != nil {
+		t.Errorf("%d are ready, want %d: %v", n, size, err)
+	}
+	if s := w.states(); s[container.Ready] != size || s[container.Up]+s[container.Bare] != 0 {
+		t.Errorf("there are %v", s)
+	}
+	check(t, p.Close())
+	_, err = w.h.DrainPool()
+	check(t, err)
+	w.waitGone()
+	_, err = w.h.GC(false)
+	check(t, err)
+	w.same(before, w.host)
+}
+
 // newSharedPool is the shared pool of the town's host, which is emptied when the test ends.
 func (w *town) newSharedPool(o container.PoolOptions) *container.SharedPool {
 	w.t.Helper()
