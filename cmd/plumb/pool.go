@@ -133,7 +133,7 @@ func (p *poolFlags) list([]string) (err error) {
 	}
 	ready := all[:0]
 	for _, c := range all {
-		if c.Pool != 0 {
+		if c.Pool != 0 && c.State != container.Ending {
 			ready = append(ready, c)
 		}
 	}
@@ -153,7 +153,11 @@ func (p *poolFlags) list([]string) (err error) {
 	rows := [][]string{{"NAME", "HOLDER", "ADDRESS", "ADDRESS6", "NETWORK", "AGE"}}
 	for i := range ready {
 		c := &ready[i]
-		rows = append(rows, []string{c.Name, strconv.Itoa(c.Pool), addrText(c.Addr), addrText(c.Addr6), orDash(c.Network), ageText(c.Age)})
+		name := c.Name
+		if c.State != container.Ready { // the table holds nothing of it: who takes it puts that back, or plumb gc --repair
+			name += " (" + string(c.State) + ")"
+		}
+		rows = append(rows, []string{name, strconv.Itoa(c.Pool), addrText(c.Addr), addrText(c.Addr6), orDash(c.Network), ageText(c.Age)})
 	}
 	printColumns(os.Stdout, rows)
 	if holder != 0 {
