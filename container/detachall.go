@@ -64,8 +64,7 @@ func (h *Host) detachEnds(tell *story, ends []rtnl.Link, ids []identity, leases 
 	h.flushAll(leases, ids)
 	tell.next("remove the links", "the whole group at once, for which the kernel waits for its readers only once")
 	if len(ends) > 0 {
-		err := h.rtnl.Do(rtnl.DelLink(&rtnl.Link{Group: group}, fmt.Sprintf("remove %d pairs of links", len(ends))))
-		errs = append(errs, ignore(unix.ENODEV, err)) // their namespaces have gone, and they with them
+		errs = append(errs, h.removeGroup(group, ends))
 	}
 	return errors.Join(errs...)
 }

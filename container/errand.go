@@ -42,14 +42,29 @@ func (h *Host) removeSoon(index uint32, name string) error {
 	if !h.ending || h.plans || h.transport != nil {
 		return h.remove(index, name)
 	}
-	if h.sendToRemove(index, name) == nil {
+	if h.sendToRemove(delLink(index, name), index) == nil {
 		return nil
 	}
 	return h.remove(index, name) // which says why it cannot be, if so it is
 }
 
-// sendToRemove has an errand remove a link, and waits until it has gone.
-func (h *Host) sendToRemove(index uint32, name string) error {
+// removeGroup removes all links of a group, of which the ends are, as removeSoon removes one.
+func (h *Host) removeGroup(group uint32, ends []rtnl.Link) error {
+	request := rtnl.DelLink(&rtnl.Link{Group: group}, fmt.Sprintf("remove %d pairs of links", len(ends)))
+	if h.ending && !h.plans && h.transport == nil {
+		indexes := make([]uint32, 0, len(ends))
+		for i := range ends {
+			indexes = append(indexes, ends[i].Index)
+		}
+		if h.sendToRemove(request, indexes...) == nil {
+			return nil
+		}
+	}
+	return ignore(unix.ENODEV, h.rtnl.Do(request)) // their namespaces have gone, and they with them
+}
+
+// sendToRemove has an errand send a request that removes links, and waits until they have gone.
+func (h *Host) sendToRemove(request wire.Request, indexes ...uint32) error {
 	s := h.story()
 	c, err := openThere(&s, h.ns, hostName, "socket(AF_NETLINK): NETLINK_ROUTE, to remove a link and to hear of its end", func() (*rtnl.Conn, error) {
 		socket, err := wire.Brief(unix.NETLINK_ROUTE)
@@ -67,7 +82,11 @@ func (h *Host) sendToRemove(index uint32, name string) error {
 	if err := c.Subscribe(rtnl.GroupLink); err != nil {
 		return err
 	}
-	if err := c.Post(delLink(index, name)); err != nil {
+	left := make(map[uint32]bool, len(indexes))
+	for _, index := range indexes {
+		left[index] = true
+	}
+	if err := c.Post(request); err != nil {
 		return err
 	}
 	const most = time.Second // of what takes a millisecond: the process was killed, or did not get to run
@@ -76,13 +95,15 @@ func (h *Host) sendToRemove(index uint32, name string) error {
 	err = c.Listen(ctx, func(m netlink.Header, body []byte) error {
 		if m.Type == netlink.Error {
 			if errno := wire.Refusal(body); errno != 0 && errno != unix.ENODEV {
-				return fmt.Errorf("remove %s and its other end: %w", name, errno)
+				return fmt.Errorf("%s: %w", request.Purpose, errno)
 			}
 			return errGone
 		}
 		e, err := rtnl.ParseEvent(m, body)
-		if err == nil && e.Deleted && e.Link != nil && e.Link.Index == index && e.Link.Family == 0 { // of a bridge's port it tells before
-			err = errGone
+		if err == nil && e.Deleted && e.Link != nil && e.Link.Family == 0 { // of a bridge's port it tells before
+			if delete(left, e.Link.Index); len(left) == 0 {
+				err = errGone
+			}
 		}
 		return err
 	})

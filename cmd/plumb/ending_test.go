@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	clab "plumb/container/lab"
 )
 
 // How a command leaves to the kernel what nobody waits for, and how it does without.
@@ -53,6 +55,45 @@ func TestDetachedIsGone(t *testing.T) {
 				}
 				if _, err := box.Rtnl().LinkByName("eth0"); !errors.Is(err, unix.ENODEV) {
 					t.Errorf("the container's end: %v, want ENODEV", err)
+				}
+			}
+		})
+	}
+}
+
+// The same of several, by their names and of all, with one request for all links.
+func TestSeveralDetachedAreGone(t *testing.T) {
+	t.Parallel()
+	for name, launch := range endings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			names := []string{"a", "b", "c"}
+			var boxes []*clab.Host
+			var pids []int
+			for range names {
+				box, pid := s.process()
+				boxes, pids = append(boxes, box), append(pids, pid)
+			}
+			for i := range 6 {
+				for j, name := range names {
+					s.succeeds("attach", name, "--pid", strconv.Itoa(pids[j]))
+				}
+				args := append([]string{"detach", "--trace=short"}, names...)
+				if i%2 == 1 {
+					args = []string{"detach", "--trace=short", "--all"}
+				}
+				r := s.launched(launch, args...)
+				if n := strings.Count(r.stderr, "host → RTM_DELLINK "); n == 0 || n > 1 && launch == "" || r.status != 0 {
+					t.Errorf("status %d, %d times RTM_DELLINK in\n%s", r.status, n, r.stderr)
+				}
+				for j, name := range names {
+					if _, err := s.host.Rtnl().LinkByName("pl-" + name); !errors.Is(err, unix.ENODEV) {
+						t.Errorf("the host's end of %s: %v, want ENODEV", name, err)
+					}
+					if _, err := boxes[j].Rtnl().LinkByName("eth0"); !errors.Is(err, unix.ENODEV) {
+						t.Errorf("the end of %s: %v, want ENODEV", name, err)
+					}
 				}
 			}
 		})
