@@ -8,7 +8,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 
 	"plumb/container"
 	clab "plumb/container/lab"
+	"plumb/test/lab"
 )
 
 // One DetachAll takes away what a crowd has attached, all 1,000 in a second, and nothing of them is left.
@@ -35,10 +35,10 @@ func TestThousandDetachedAtOnce(t *testing.T) {
 	crowd.all("attach")
 	members, _ := crowd.members()
 	w.checkCrowd(members, containers)
-	start, stalled := time.Now(), stalledFor(t)
+	start, stalled := time.Now(), lab.Stalled(t)
 	names, err := h.DetachAll("")
 	took := time.Since(start)
-	stalled = stalledFor(t) - stalled
+	stalled = lab.Stalled(t) - stalled
 	must(t, err)
 	t.Logf("%d detached by one DetachAll in %s, for %s of which something on this machine waited for a CPU", len(names), took, stalled)
 	w.nothingLeft()
@@ -53,22 +53,6 @@ func TestThousandDetachedAtOnce(t *testing.T) {
 	if most := time.Second; took-stalled > most && !testing.Short() && !raced {
 		t.Errorf("it took %s, want at most %s", took-stalled, most)
 	}
-}
-
-// stalledFor is how long, since boot, something has had to wait for a CPU (Documentation/accounting/psi.rst): what others do on the machine is not
-// to count. It is 0 where the kernel does not say.
-func stalledFor(t testing.TB) time.Duration {
-	t.Helper()
-	text, err := os.ReadFile("/proc/pressure/cpu")
-	if err != nil {
-		return 0
-	}
-	var us int64
-	if _, total, ok := strings.Cut(string(text), "total="); ok {
-		_, err = fmt.Sscan(total, &us)
-	}
-	check(t, err)
-	return time.Duration(us) * time.Microsecond
 }
 
 // Of a network's containers all go, and no other's: those keep their connections, and what they publish.

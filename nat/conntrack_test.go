@@ -86,7 +86,7 @@ func exchange(t *testing.T, from *place, to string, at *place, listen string) {
 		t.Fatal(err)
 	}
 	other.Close()
-	conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Errorf("%d bytes, %v, want the end", n, err)
 	}

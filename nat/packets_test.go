@@ -219,7 +219,7 @@ func (p *probe) check(t *testing.T, when, want string) {
 // receive waits for a datagram that says text, and returns its source; "" when one of ends comes first.
 func (p *place) receive(t *testing.T, text []byte, ends ...[]byte) string {
 	t.Helper()
-	p.socket.SetReadDeadline(time.Now().Add(5 * time.Second))
+	p.socket.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for {
 		var b [128]byte
 		n, from, err := p.socket.ReadFromUDPAddrPort(b[:])

@@ -18,7 +18,7 @@ import (
 )
 
 // waitTime bounds every wait for what should come.
-const waitTime = 10 * time.Second
+const waitTime = 30 * time.Second
 
 // plumb run is killed with SIGKILL at any moment of its life. Its container dies with it; and the next run, at once, of the same name
 // and with the same address, succeeds, whatever the last one left.

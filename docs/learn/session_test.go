@@ -36,8 +36,8 @@ type session struct {
 }
 
 const (
-	commandTime = time.Minute     // that a command may take
-	soon        = 5 * time.Second // that the kernel may take for what it does by itself
+	commandTime = time.Minute      // that a command may take
+	soon        = 30 * time.Second // that the kernel may take for what it does by itself
 )
 
 // ended is what ends the output of each command: a character that no output has, and the exit status.

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 // waitTime bounds every wait for what should come, and dropTime for what should not.
 const (
-	waitTime = 5 * time.Second
+	waitTime = 30 * time.Second
 	dropTime = 150 * time.Millisecond
 )
 

@@ -117,7 +117,7 @@ func TestSummary(t *testing.T) {
 			"1 packets transmitted, 0 received, 100% packet loss, time Nms\n\n",
 		},
 		"a third": {
-			odd, 3, func(o *ping.Options) { o.Wait = 200 * time.Millisecond },
+			odd, 3, func(o *ping.Options) { o.Wait = 3 * time.Second },
 			"3 packets transmitted, 1 received, 66.6667% packet loss, time Nms\nrtt min/avg/max/mdev = N/N/N/N ms\n",
 		},
 		"errors": {failing(3, 1, 0), 3, nil, "3 packets transmitted, 0 received, +3 errors, 100% packet loss, time Nms\n\n"},
