@@ -3,6 +3,7 @@ package container_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"plumb/container"
 	clab "plumb/container/lab"
 	"plumb/rtnl"
+	"plumb/test/lab"
 )
 
 // CVE-2020-10749: a container that may send raw packets makes itself the host's IPv6 router. That it is possible at all is
@@ -102,12 +104,13 @@ func TestNoIPv6(t *testing.T) {
 	uplink := rtnl.AddrOf(w.link(w.host, "uplink0").Index, global, unix.IFA_F_NODAD)
 	must(t, w.host.Rtnl().Do(rtnl.NewAddr(uplink, "")))
 	defer func() { check(t, w.host.Rtnl().Do(rtnl.DelAddr(uplink, ""))) }()
+	lab.AwaitLocal(t, w.host.NS(), global.Addr().String()) // else it receives nothing in any case
 	must(t, box.Rtnl().Do(
 		rtnl.NewAddr(rtnl.AddrOf(eth0.Index, source, unix.IFA_F_NODAD), ""),
 		rtnl.NewRoute(&rtnl.Route{Family: rtnl.IPv6, DstLen: 128, Dst: global.Addr(), Out: eth0.Index, TableLow: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_STATIC, Type: unix.RTN_UNICAST}, ""),
 		rtnl.NewNeigh(&rtnl.Neigh{Family: rtnl.IPv6, Index: eth0.Index, State: unix.NUD_PERMANENT, Address: global.Addr(), LLAddress: hostEnd.Address}, ""),
 	))
-	for _, to := range []string{"[ff02::1%eth0]:7000", "[2001:db8:77::1]:7000", "10.0.0.1:7000"} {
+	for _, to := range []string{fmt.Sprintf("[ff02::1%%%d]:7000", eth0.Index), "[2001:db8:77::1]:7000", "10.0.0.1:7000"} {
 		var c net.Conn
 		must(t, box.Do(func() (err error) { c, err = net.Dial("udp", to); return err }))
 		_, err := c.Write([]byte(to))
