@@ -31,6 +31,8 @@ func TestPackets6(t *testing.T) {
 		addr add fe80::1/64 dev pl-a nodad
 		addr add fd70::1 peer fd70::2/128 dev pl-a nodad`)
 	w.a.ip(t, "route add default via fe80::1 dev eth0")
+	lab.AwaitUp(t, w.outside.ns, "eth0")
+	lab.AwaitUp(t, w.a.ns, "eth0")
 	for p, addrs := range map[*place][]string{w.host: {"2001:db8::1", "fd70::1"}, w.outside: {"2001:db8::2"}, w.a: {"fd70::2", "fd70::99"}} {
 		for _, a := range addrs {
 			lab.AwaitLocal(t, p.ns, a)

@@ -82,6 +82,7 @@ func newTown(t *testing.T) *town {
 		connect(name, c, "link set "+name+" group 28780 up\n addr add 10.0.0.1 peer "+addr+"/32 dev "+name)
 		c.ip(t, "addr add "+addr+"/24 dev eth0 noprefixroute\n link set eth0 up\n  route add 10.0.0.1 dev eth0 scope link\n route add default via 10.0.0.1")
 	}
+	lab.AwaitUp(t, w.host.ns, "uplink", "pl-a", "pl-b")
 	for _, key := range []string{"ip_forward", "conf/uplink/route_localnet", "conf/pl-a/route_localnet"} {
 		setSysctl(t, w.host, "net/ipv4/"+key, "1")
 	}

@@ -72,6 +72,7 @@ func newPlace(t testing.TB) *place {
 			p.ip(end.h, line)
 		}
 	}
+	lab.AwaitUp(t, p.host.NS(), "pl-web")
 	lab.AwaitLocal(t, p.host.NS(), gateway6)
 	lab.AwaitLocal(t, p.box.NS(), box6)
 	for _, name := range []string{"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"} {

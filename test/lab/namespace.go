@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"os"
 	"runtime"
@@ -31,17 +32,52 @@ func NewNS(t testing.TB) *netns.NS {
 // awaitTime is how long a worker of the kernel may take.
 const awaitTime = 30 * time.Second
 
+// AwaitUp waits until links of a namespace send what they are given. One that was up before the other end of its cable is up has its carrier at once,
+// but its queue from a worker (linkwatch_do_dev, net/core/link_watch.c), and drops what comes before.
+func AwaitUp(t testing.TB, ns *netns.NS, links ...string) {
+	t.Helper()
+	var conns [2]*rtnl.Conn
+	for i := range conns {
+		conns[i] = dialIn(t, ns)
+		defer conns[i].Close()
+	}
+	if err := conns[1].Subscribe(rtnl.GroupLink); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), awaitTime)
+	defer cancel()
+	for _, name := range links {
+		for {
+			link, err := conns[0].LinkByName(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if link.OperState == rtnl.OperUp {
+				break
+			}
+			if err := conns[1].Events(ctx, func(rtnl.Event) error { return errEvent }); !errors.Is(err, errEvent) {
+				t.Fatalf("wait until %s is up: %v", name, err)
+			}
+		}
+	}
+}
+
+func dialIn(t testing.TB, ns *netns.NS) *rtnl.Conn {
+	t.Helper()
+	c, err := netns.Open(ns, func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // AwaitLocal waits until a namespace receives for an IPv6 address that it was given: see rtnl.AwaitLocal.
 func AwaitLocal(t testing.TB, ns *netns.NS, addr string) {
 	t.Helper()
 	var conns [2]*rtnl.Conn
 	for i := range conns {
-		c, err := netns.Open(ns, func() (*rtnl.Conn, error) { return rtnl.Dial(wire.Config{}) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		conns[i] = c
+		conns[i] = dialIn(t, ns)
+		defer conns[i].Close()
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), awaitTime)
 	defer cancel()
