@@ -64,41 +64,48 @@ type identity struct {
 	since   time.Duration // CLOCK_BOOTTIME of when it was taken from a pool; 0: it was not
 }
 
-func (id *identity) words() []string {
-	words := []string{"plumb", id.name, orDash(id.addr), id.iface}
-	add := func(key, value string) {
-		if value != "" {
-			words = append(words, key+"="+value)
-		}
+// pairs are words, of which some are KEY=VALUE.
+type pairs []string
+
+// add adds a pair, unless the value is empty.
+//
+//go:noinline
+func (p *pairs) add(key, value string) {
+	if value != "" {
+		*p = append(*p, key+"="+value)
 	}
+}
+
+func (id *identity) words() []string {
+	words := pairs{"plumb", id.name, orDash(id.addr), id.iface}
 	seconds := func(key string, t time.Duration) {
 		if t != 0 {
-			add(key, string(appendSeconds(nil, t)))
+			words.add(key, string(appendSeconds(nil, t)))
 		}
 	}
 	seconds("at", id.taken)
 	if id.netns != 0 {
-		add("ns", strconv.FormatUint(id.netns, 10))
+		words.add("ns", strconv.FormatUint(id.netns, 10))
 	}
 	if id.pool != 0 {
-		add("pool", strconv.Itoa(id.pool))
+		words.add("pool", strconv.Itoa(id.pool))
 	}
 	seconds("since", id.since)
 	if id.addr6.IsValid() {
-		add("6", id.addr6.String())
+		words.add("6", id.addr6.String())
 	}
-	add("net", id.network)
+	words.add("net", id.network)
 	if id.host != id.name {
-		add("host", id.host)
+		words.add("host", id.host)
 	}
 	if id.mtu != 0 {
-		add("mtu", strconv.FormatUint(uint64(id.mtu), 10))
+		words.add("mtu", strconv.FormatUint(uint64(id.mtu), 10))
 	}
 	if id.in != 0 {
-		add("in", id.in.String())
+		words.add("in", id.in.String())
 	}
 	if id.out != 0 {
-		add("out", id.out.String())
+		words.add("out", id.out.String())
 	}
 	if id.options != 0 {
 		words = append(words, strings.Split(id.options.String(), ",")...)
@@ -106,15 +113,15 @@ func (id *identity) words() []string {
 	for _, r := range id.changed {
 		switch {
 		case !r.IPv6:
-			add("fw", r.Link)
+			words.add("fw", r.Link)
 		case r.Was == "":
-			add("fw6", r.Link)
+			words.add("fw6", r.Link)
 		default:
-			add("fw6", r.Link+":"+strings.ReplaceAll(r.Was, " ", "+"))
+			words.add("fw6", r.Link+":"+strings.ReplaceAll(r.Was, " ", "+"))
 		}
 	}
 	for i := range id.publish {
-		add("p", id.publish[i].String())
+		words.add("p", id.publish[i].String())
 	}
 	return words
 }

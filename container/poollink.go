@@ -42,39 +42,35 @@ func (m *poolMark) String() string {
 }
 
 // poolWords are what of a Network a whole pool can have.
-func (n *Network) poolWords() (words []string) {
-	add := func(key, value string) {
-		if value != "" {
-			words = append(words, key+"="+value)
-		}
-	}
-	add("net", n.Network)
+func (n *Network) poolWords() []string {
+	var words pairs
+	words.add("net", n.Network)
 	for _, family := range []struct {
 		key    string
 		off    bool
 		subnet netip.Prefix
 	}{{"4", n.NoIPv4, n.Subnet}, {"6", n.NoIPv6, n.Subnet6}} {
 		if family.off {
-			add(family.key, "off")
+			words.add(family.key, "off")
 		} else if family.subnet.IsValid() {
-			add(family.key, family.subnet.String())
+			words.add(family.key, family.subnet.String())
 		}
 	}
-	add("if", n.Interface)
+	words.add("if", n.Interface)
 	if n.MTU != 0 {
-		add("mtu", strconv.FormatUint(uint64(n.MTU), 10))
+		words.add("mtu", strconv.FormatUint(uint64(n.MTU), 10))
 	}
 	if n.RateIn != 0 {
-		add("in", n.RateIn.String())
+		words.add("in", n.RateIn.String())
 	}
 	if n.RateOut != 0 {
-		add("out", n.RateOut.String())
+		words.add("out", n.RateOut.String())
 	}
 	for _, u := range n.Uplinks {
-		add("up", u)
+		words.add("up", u)
 	}
 	if o := n.options(); o != 0 {
-		add("with", o.String())
+		words.add("with", o.String())
 	}
 	return words
 }

@@ -62,18 +62,22 @@ func (h *Host) discard(r *readyNet) error {
 	return errors.Join(err, r.ns.Close())
 }
 
+// otherThan is the error of who asks for something else than a pool's networks have.
+//
+//go:noinline
+func otherThan(field, value, has string) error {
+	return &FlagError{field, value, "a network from the pool " + has + ": fill the pool with what is wanted, or take none from it"}
+}
+
 // fit makes n, which a container asks for, what it gets: what it leaves open is as the pool's networks have it. What they cannot become is a *FlagError.
 func (n *Network) fit(r *readyNet, pool *Network) error {
 	id := r.is
-	refuse := func(field, value, has string) error {
-		return &FlagError{field, value, "a network from the pool " + has + ": fill the pool with what is wanted, or take none from it"}
-	}
 	for _, given := range []struct {
 		field string
 		addr  netip.Addr
 	}{{"ip", n.Addr}, {"ip6", n.Addr6}} {
 		if given.addr.IsValid() && !id.has(given.addr) {
-			return refuse(given.field, given.addr.String(), "has an address already")
+			return otherThan(given.field, given.addr.String(), "has an address already")
 		}
 	}
 	for _, given := range []struct {
@@ -84,28 +88,28 @@ func (n *Network) fit(r *readyNet, pool *Network) error {
 	}{{"subnet", n.Subnet, n.NoIPv4, id.addr}, {"subnet6", n.Subnet6, n.NoIPv6, id.addr6}} {
 		switch {
 		case given.off && given.has.IsValid():
-			return refuse(given.field, "off", "has "+given.has.String())
+			return otherThan(given.field, "off", "has "+given.has.String())
 		case given.subnet.IsValid() && given.subnet != given.has.Masked():
-			return refuse(given.field, given.subnet.String(), "has "+orDash(given.has))
+			return otherThan(given.field, given.subnet.String(), "has "+orDash(given.has))
 		}
 	}
 	switch {
 	case n.Network != "" && n.Network != id.network:
-		return refuse("network", n.Network, "is of another one")
+		return otherThan("network", n.Network, "is of another one")
 	case n.Interface != "" && n.Interface != id.iface:
-		return refuse("ifname", n.Interface, "has "+id.iface)
+		return otherThan("ifname", n.Interface, "has "+id.iface)
 	case n.MTU != 0 && n.MTU != r.MTU:
-		return refuse("mtu", strconv.Itoa(int(n.MTU)), "has "+strconv.Itoa(int(r.MTU)))
+		return otherThan("mtu", strconv.Itoa(int(n.MTU)), "has "+strconv.Itoa(int(r.MTU)))
 	case n.MAC != nil && n.MAC.String() != r.MAC.String():
-		return refuse("mac", n.MAC.String(), "has one already")
+		return otherThan("mac", n.MAC.String(), "has one already")
 	case n.Internal && !r.Internal:
-		return refuse("internal", "true", "has a way out")
+		return otherThan("internal", "true", "has a way out")
 	case n.RateIn != 0 && n.RateIn != id.in:
-		return refuse("rate-in", n.RateIn.String(), "has not that limit")
+		return otherThan("rate-in", n.RateIn.String(), "has not that limit")
 	case n.RateOut != 0 && n.RateOut != id.out:
-		return refuse("rate-out", n.RateOut.String(), "has not that limit")
+		return otherThan("rate-out", n.RateOut.String(), "has not that limit")
 	case n.Uplinks != nil && strings.Join(n.Uplinks, " ") != strings.Join(pool.Uplinks, " "):
-		return refuse("uplink", strings.Join(n.Uplinks, " "), "was made for other uplinks")
+		return otherThan("uplink", strings.Join(n.Uplinks, " "), "was made for other uplinks")
 	case r.Internal && len(n.Publish) > 0:
 		return &FlagError{"publish", n.Publish[0].String(), "an --internal container has no way out, not for an answer either"}
 	}

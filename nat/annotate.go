@@ -41,6 +41,16 @@ func annotateElements(nodes []wire.Node, body []byte) {
 	}
 }
 
+// valueOf is the value of the first of a node's attributes of a name; "" where there is none.
+//
+//go:noinline
+func valueOf(node *wire.Node, attribute string) string {
+	if n := named(node.Children, attribute); n != nil {
+		return n.Value
+	}
+	return ""
+}
+
 // annotateRule follows what is in the registers.
 func annotateRule(exprs []wire.Node, body []byte) {
 	registers := map[string]DataType{}
@@ -49,28 +59,22 @@ func annotateRule(exprs []wire.Node, body []byte) {
 		if name == nil || data == nil {
 			continue
 		}
-		value := func(attribute string) string {
-			if n := named(data.Children, attribute); n != nil {
-				return n.Value
-			}
-			return ""
-		}
 		switch name.Value {
 		case `"meta"`:
-			registers[value("NFTA_META_DREG")] = metaType(value("NFTA_META_KEY"))
+			registers[valueOf(data, "NFTA_META_DREG")] = metaType(valueOf(data, "NFTA_META_KEY"))
 		case `"payload"`:
-			registers[value("NFTA_PAYLOAD_DREG")] = payloadType(value("NFTA_PAYLOAD_BASE"), value("NFTA_PAYLOAD_LEN"))
+			registers[valueOf(data, "NFTA_PAYLOAD_DREG")] = payloadType(valueOf(data, "NFTA_PAYLOAD_BASE"), valueOf(data, "NFTA_PAYLOAD_LEN"))
 		case `"ct"`, `"fib"`:
-			registers[value("NFTA_CT_DREG")+value("NFTA_FIB_DREG")] = typeNumber
+			registers[valueOf(data, "NFTA_CT_DREG")+valueOf(data, "NFTA_FIB_DREG")] = typeNumber
 		case `"bitwise"`:
-			t := registers[value("NFTA_BITWISE_SREG")]
+			t := registers[valueOf(data, "NFTA_BITWISE_SREG")]
 			annotateData(named(data.Children, "NFTA_BITWISE_MASK"), t, body)
 			annotateData(named(data.Children, "NFTA_BITWISE_XOR"), t, body)
-			registers[value("NFTA_BITWISE_DREG")] = t
+			registers[valueOf(data, "NFTA_BITWISE_DREG")] = t
 		case `"cmp"`:
-			annotateData(named(data.Children, "NFTA_CMP_DATA"), registers[value("NFTA_CMP_SREG")], body)
+			annotateData(named(data.Children, "NFTA_CMP_DATA"), registers[valueOf(data, "NFTA_CMP_SREG")], body)
 		case `"range"`:
-			t := registers[value("NFTA_RANGE_SREG")]
+			t := registers[valueOf(data, "NFTA_RANGE_SREG")]
 			annotateData(named(data.Children, "NFTA_RANGE_FROM_DATA"), t, body)
 			annotateData(named(data.Children, "NFTA_RANGE_TO_DATA"), t, body)
 		}

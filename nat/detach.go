@@ -102,35 +102,28 @@ func (c *Conn) portsTo(h *Holding) ([]Published, error) {
 // removals adds to requests what removes a holder's elements, with its addresses and ports. One that has no addresses of its own in
 // h is an orphan, of which there is a lease only.
 func removals(requests []wire.Request, h *Holding, published []Published, addrs []netip.Addr) []wire.Request {
-	del := func(set string, keys ...*Data) {
-		list := &ElementList{Header: inet, Table: TableName, Set: set}
-		for _, k := range keys {
-			list.Elements = append(list.Elements, Element{Key: k})
-		}
-		requests = append(requests, delSetElem.New(0, list, "take "+h.Link+" out of "+set))
-	}
 	whole := len(h.addrs()) > 0
 	for _, addr := range addrs {
 		f := familyOf(addr)
-		del(f.lease, &Data{Value: addr.AsSlice()})
+		requests = append(requests, h.without(f.lease, &Data{Value: addr.AsSlice()}))
 		members := []*Data{memberKey(h.Link, addr)}
 		if whole && f == &ipv6 {
 			members = append(members, memberKey(h.Link, LinkLocal))
 		}
-		del(f.member, members...)
+		requests = append(requests, h.without(f.member, members...))
 	}
 	if !whole {
 		return requests
 	}
 	key := &Data{Value: IfName(h.Link)}
-	del(linkMap, key)
+	requests = append(requests, h.without(linkMap, key))
 	for _, o := range optionSets() {
 		if h.Comment.Options&o.option != 0 {
-			del(o.set, key)
+			requests = append(requests, h.without(o.set, key))
 		}
 	}
 	if h.Comment.Options&rate != 0 {
-		del(policeSet, key)
+		requests = append(requests, h.without(policeSet, key))
 	}
 	for len(published) > 0 {
 		n := 1
@@ -141,10 +134,21 @@ func removals(requests []wire.Request, h *Holding, published []Published, addrs 
 		for i := range keys {
 			keys[i] = published[i].key
 		}
-		del(published[0].set, keys...)
+		requests = append(requests, h.without(published[0].set, keys...))
 		published = published[n:]
 	}
 	return requests
+}
+
+// without takes what has the keys out of a set.
+//
+//go:noinline
+func (h *Holding) without(set string, keys ...*Data) wire.Request {
+	list := &ElementList{Header: inet, Table: TableName, Set: set}
+	for _, k := range keys {
+		list.Elements = append(list.Elements, Element{Key: k})
+	}
+	return delSetElem.New(0, list, "take "+h.Link+" out of "+set)
 }
 
 // ReclaimAll is Reclaim for many, in one batch where nobody comes in between. It reports how many were there.

@@ -106,7 +106,7 @@ func fixed[T any](t testing.TB, table *wire.Table[*T]) []byte {
 
 func attribute(t testing.TB, typ uint16, data []byte) []byte {
 	type any struct{ attrs []wire.Attr }
-	table := wire.Table[*any]{Rows: func(v *any) wire.Rows { return wire.Of(v, wire.Unknown(&v.attrs)) }}
+	table := wire.Table[*any]{Rows: func(v *any) wire.Rows { return wire.Of(v, wire.Unknown(&v.attrs, wire.Group{})) }}
 	b, err := table.Encode(&any{[]wire.Attr{{Type: typ, Data: data}}})
 	if err != nil {
 		t.Fatal(err)

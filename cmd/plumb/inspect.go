@@ -51,37 +51,44 @@ func inspectCommand() command {
 	return c
 }
 
+// facts are rows of a table: what is told, and what is so.
+type facts [][]string
+
+// add adds a row, unless there is nothing to tell.
+//
+//go:noinline
+func (f *facts) add(key, value string) {
+	if value != "" {
+		*f = append(*f, []string{key, value})
+	}
+}
+
 // inspectRows are all that there is to tell of a container.
 func inspectRows(c *container.Listed) [][]string {
-	var rows [][]string
-	add := func(key, value string) {
-		if value != "" {
-			rows = append(rows, []string{key, value})
-		}
-	}
-	add("name", c.Name)
-	add("hostname", c.Hostname)
-	add("state", string(c.State))
+	var rows facts
+	rows.add("name", c.Name)
+	rows.add("hostname", c.Hostname)
+	rows.add("state", string(c.State))
 	if c.Pool != 0 {
-		add("pool", fmt.Sprintf("process %d holds it ready", c.Pool))
+		rows.add("pool", fmt.Sprintf("process %d holds it ready", c.Pool))
 	}
 	var pids []string
 	for _, pid := range c.PIDs {
 		pids = append(pids, strconv.Itoa(pid))
 	}
-	add("processes", strings.Join(pids, " "))
+	rows.add("processes", strings.Join(pids, " "))
 	if c.NetNS != 0 {
-		add("namespace", fmt.Sprintf("net:[%d]", c.NetNS))
+		rows.add("namespace", fmt.Sprintf("net:[%d]", c.NetNS))
 	}
-	add("network", c.Network)
-	add("link", fmt.Sprintf("%s (%d), the container's end is %s", c.HostLink, c.HostIndex, c.Interface))
+	rows.add("network", c.Network)
+	rows.add("link", fmt.Sprintf("%s (%d), the container's end is %s", c.HostLink, c.HostIndex, c.Interface))
 	if c.Addr.IsValid() {
-		add("address", fmt.Sprintf("%s via %s", c.Addr, c.Gateway))
+		rows.add("address", fmt.Sprintf("%s via %s", c.Addr, c.Gateway))
 	}
 	if c.Addr6.IsValid() {
-		add("address", fmt.Sprintf("%s via %s", c.Addr6, c.Gateway6))
+		rows.add("address", fmt.Sprintf("%s via %s", c.Addr6, c.Gateway6))
 	}
-	add("mtu", fmt.Sprint(c.MTU))
+	rows.add("mtu", fmt.Sprint(c.MTU))
 	var options []string
 	for _, o := range []struct {
 		on   bool
@@ -91,20 +98,20 @@ func inspectRows(c *container.Listed) [][]string {
 			options = append(options, o.name)
 		}
 	}
-	add("options", strings.Join(options, " "))
+	rows.add("options", strings.Join(options, " "))
 	for _, limit := range []struct {
 		way  string
 		rate container.Rate
 	}{{"rate in", c.RateIn}, {"rate out", c.RateOut}} {
 		if limit.rate != 0 {
-			add(limit.way, limit.rate.String())
+			rows.add(limit.way, limit.rate.String())
 		}
 	}
 	for i := range c.Publish {
-		add("publishes", c.Publish[i].String())
+		rows.add("publishes", c.Publish[i].String())
 	}
-	add("age", ageText(c.Age))
-	add("received", fmt.Sprintf("%s, %d packets", bytesText(c.RxBytes), c.RxPackets))
-	add("sent", fmt.Sprintf("%s, %d packets", bytesText(c.TxBytes), c.TxPackets))
+	rows.add("age", ageText(c.Age))
+	rows.add("received", fmt.Sprintf("%s, %d packets", bytesText(c.RxBytes), c.RxPackets))
+	rows.add("sent", fmt.Sprintf("%s, %d packets", bytesText(c.TxBytes), c.TxPackets))
 	return rows
 }

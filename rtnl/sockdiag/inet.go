@@ -118,7 +118,7 @@ var questionTable = wire.Table[*inetQuestion]{Rows: func(q *inetQuestion) wire.R
 		wire.Pad(1),
 		wire.Field("idiag_states", &q.States),
 		idRows(&q.ID),
-		wire.Unknown(&q.Unknown),
+		wire.Unknown(&q.Unknown, wire.Group{}),
 	)
 }}
 

@@ -75,7 +75,7 @@ func TestSpot(t *testing.T) {
 			Field("number", &h.number),
 			Several(String(1, "TEXT", &h.text), Several(U64(2, "DEEP", &h.nested.deep))),
 			Field("pad", &h.nested.pad[2]),
-			Unknown(&h.list),
+			Unknown(&h.list, Group{}),
 			Opt(3, "POINTER", &h.pointer),
 			NestBy(4, "ANY", &h.text, &h.any, nil),
 			Nest(5, "OUTER", &h.outer, &leafTable),

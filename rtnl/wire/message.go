@@ -31,7 +31,12 @@ type Request struct {
 
 // New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
 func (m *Message[T]) New(flags netlink.HeaderFlags, v *T, purpose string) Request {
-	return Request{Info: m.Info(), Flags: netlink.Request | flags, Purpose: purpose, value: unsafe.Pointer(v)}
+	return request(m.Info(), flags, unsafe.Pointer(v), purpose)
+}
+
+//go:noinline
+func request(i *Info, flags netlink.HeaderFlags, v unsafe.Pointer, purpose string) Request {
+	return Request{Info: i, Flags: netlink.Request | flags, Purpose: purpose, value: v}
 }
 
 // Into makes a question of a request: the one message of type m that answers it goes to v. Questions may stand among other requests in

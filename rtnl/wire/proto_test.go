@@ -46,7 +46,7 @@ var thingTable = Table[*thing]{Rows: func(t *thing) Rows {
 		Opt(3, "THING_ZERO", &t.Zero),
 		Nest(4, "THING_INNER", &t.Inner, &innerTable),
 		List(5, "THING_LIST", 1, "THING_ELEM", &t.List, &innerTable),
-		Unknown(&t.Other),
+		Unknown(&t.Other, Group{}),
 	)
 }}
 

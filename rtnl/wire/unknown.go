@@ -4,24 +4,15 @@ import "unsafe"
 
 // Unknown keeps the attributes that no row of the table has a field for, and sends them again, in its own place in the
 // table. The kernel tells of many that nobody here asks for: they are shown by the names that a group of a dictionary
-// has for them.
-func Unknown(f *[]Attr, more ...Group) Row {
-	return unknownRow(f, more)
+// has for them; the zero Group has none.
+//
+//go:noinline
+func Unknown(f *[]Attr, more Group) Row {
+	return Row{&row{role: unknown, codec: &others{kept: f != nil, more: more}, value: spot{sample: unsafe.Pointer(f)}}}
 }
 
 // Named shows the attributes that no row of the table has a field for by a group's names, and does not keep them.
-func Named(more Group) Row {
-	return unknownRow(nil, []Group{more})
-}
-
-//go:noinline
-func unknownRow(f *[]Attr, more []Group) Row {
-	o := &others{kept: f != nil}
-	if len(more) > 0 {
-		o.more = more[0]
-	}
-	return Row{&row{role: unknown, codec: o, value: spot{sample: unsafe.Pointer(f)}}}
-}
+func Named(more Group) Row { return Unknown(nil, more) }
 
 type others struct {
 	flat

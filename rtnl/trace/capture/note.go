@@ -46,21 +46,16 @@ func (n *Note) Append(b []byte) []byte {
 	start := len(b)
 	b = append(b, make([]byte, headerSize)...)
 	b = append(b, noteMark...)
-	line := func(key, value string) {
-		if value != "" {
-			b = append(b, key+" "+strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(value)+"\n"...)
-		}
-	}
-	line("kind", n.Kind)
-	line("namespace", n.Namespace)
-	line("purpose", n.Purpose)
-	line("why", n.Why)
+	b = noteLine(b, "kind", n.Kind)
+	b = noteLine(b, "namespace", n.Namespace)
+	b = noteLine(b, "purpose", n.Purpose)
+	b = noteLine(b, "why", n.Why)
 	if n.Latency != 0 {
-		line("latency", strconv.FormatInt(int64(n.Latency), 10))
+		b = noteLine(b, "latency", strconv.FormatInt(int64(n.Latency), 10))
 	}
-	line("error", n.Error)
+	b = noteLine(b, "error", n.Error)
 	if n.Errno != 0 {
-		line("errno", strconv.Itoa(n.Errno))
+		b = noteLine(b, "errno", strconv.Itoa(n.Errno))
 	}
 	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
 	binary.NativeEndian.PutUint16(b[start+4:], typeNoop)
@@ -68,6 +63,16 @@ func (n *Note) Append(b []byte) []byte {
 		b = append(b, 0)
 	}
 	return b
+}
+
+// noteLine appends one of a note's lines, unless its value is empty.
+//
+//go:noinline
+func noteLine(b []byte, key, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return append(b, key+" "+strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(value)+"\n"...)
 }
 
 // cutNote takes the note off the end of a packet's data; nil where there is none.

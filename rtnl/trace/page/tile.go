@@ -69,20 +69,24 @@ type tiler struct{ message []byte }
 // header is struct nlmsghdr.
 func (t tiler) header(v wire.View) Span {
 	s := Span{Kind: Struct, Name: "struct nlmsghdr", Length: headerSize}
-	add := func(name, value string, size int) {
-		at := 0
-		if n := len(s.Children); n > 0 {
-			at = s.Children[n-1].Offset + s.Children[n-1].Length
-		}
-		s.Children = append(s.Children, Span{Kind: Field, Name: name, Value: value, Offset: at, Length: size, Form: wire.Number})
-	}
 	number := func(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
-	add("nlmsg_len", number(v.Header.Length), 4)
-	add("nlmsg_type", v.Name, 2)
-	add("nlmsg_flags", strings.Join(v.Flags, "|"), 2)
-	add("nlmsg_seq", number(v.Header.Sequence), 4)
-	add("nlmsg_pid", number(v.Header.PID), 4)
+	s.add("nlmsg_len", number(v.Header.Length), 4)
+	s.add("nlmsg_type", v.Name, 2)
+	s.add("nlmsg_flags", strings.Join(v.Flags, "|"), 2)
+	s.add("nlmsg_seq", number(v.Header.Sequence), 4)
+	s.add("nlmsg_pid", number(v.Header.PID), 4)
 	return s
+}
+
+// add adds a field of a struct, after those that are there.
+//
+//go:noinline
+func (s *Span) add(name, value string, size int) {
+	at := 0
+	if n := len(s.Children); n > 0 {
+		at = s.Children[n-1].Offset + s.Children[n-1].Length
+	}
+	s.Children = append(s.Children, Span{Kind: Field, Name: name, Value: value, Offset: at, Length: size, Form: wire.Number})
 }
 
 // A group is a node, or the fields of a struct.
