@@ -111,6 +111,7 @@ type attempt struct {
 	chosen Attachment
 	strict bool         // the batch must carry the generation id: the kernel alone would not notice who comes in between
 	full   []netip.Addr // the runs that were found full
+	seen   [2]free      // what was found free along with the generation id, by family
 	free   [2]free      // what was chosen, by family
 	gen    uint32       // the generation id of before it looked
 	known  memo         // what was known then
@@ -120,14 +121,14 @@ type attempt struct {
 // run looks, chooses, and sends the batch. again says that somebody came in between.
 func (t *attempt) run(try int) (again bool, err error) {
 	given, a := &t.chosen, t.a
-	gen, err := t.conn.GenID()
+	a.IPv4.Addr, a.IPv6.Addr, a.chain = given.IPv4.Addr, given.IPv6.Addr, 0
+	a.Publish = append(a.Publish[:0], given.Publish...)
+	gen, err := t.see()
 	if err != nil {
 		return false, err
 	}
-	t.gen = gen
-	a.IPv4.Addr, a.IPv6.Addr, a.chain = given.IPv4.Addr, given.IPv6.Addr, 0
-	a.Publish = append(a.Publish[:0], given.Publish...)
-	standing, err := t.conn.standsAt(gen)
+	t.gen, a.Seen = gen, nil
+	standing, err := t.conn.StandsAt(gen)
 	if err != nil {
 		return false, err
 	}
@@ -165,6 +166,55 @@ func (t *attempt) run(try int) (again bool, err error) {
 	return again, err
 }
 
+// see returns the generation id, and what was found free at it: what Look has seen, if as far as is known nothing has changed since.
+func (t *attempt) see() (gen uint32, err error) {
+	s := t.a.Seen
+	if s == nil || s.gen != t.conn.known.last().gen {
+		if s, err = t.conn.Look(t.a); err != nil {
+			return 0, err
+		}
+	}
+	t.seen = s.free
+	return s.gen, nil
+}
+
+// A Sight is what an attach looks at first.
+type Sight struct {
+	gen  uint32
+	free [2]free // by family; not valid where it has to be looked for
+}
+
+// Look looks beforehand at what Attach would look at first. What changes in between costs Attach a second look, and no more: see Attachment.Seen.
+//
+// It reads the generation id, and in the same send looks which addresses are free. That is so at this id, if it is the one at which it was remembered
+// where to look: the kernel answers in turn.
+func (c *Conn) Look(a *Attachment) (*Sight, error) {
+	var now Generation
+	known := c.known.last()
+	requests := append(make([]wire.Request, 0, 3), genRequest(&now))
+	var glances [2]glance
+	var families []int
+	for _, p := range a.places() {
+		i, ok := p.index(), false
+		if glances[i], ok = glanceAt(known, p); ok {
+			requests = append(requests, wire.Tally(leasedRequest(glances[i].addrs), &newLeaseKeys, &glances[i].n))
+			families = append(families, i)
+		}
+	}
+	seen := new(Sight)
+	for _, refused := range wire.Refusals(c.wire.Do(requests...)) {
+		switch {
+		case refused.Index == 0:
+			return nil, c.explain(refused)
+		case now.ID == known.gen:
+			i := families[refused.Index-1]
+			seen.free[i] = glances[i].free(refused)
+		}
+	}
+	seen.gen = now.ID
+	return seen, nil
+}
+
 // look chooses what is not given, and returns the subnets that the table knows.
 func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
 	a := t.a
@@ -185,19 +235,18 @@ func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
 		if p.Addr = p.First; !standing {
 			continue
 		}
-		free, err := t.conn.lowestFree(p.First, p.Last, t.known.lowest[p.First])
-		if err != nil {
-			return nil, fmt.Errorf("look for a free address: %w", err)
+		free := t.seen[p.index()]
+		if !free.addr.IsValid() {
+			if free, err = t.conn.lowestFree(p.First, p.Last, t.known.lowest[p.First]); err != nil {
+				return nil, fmt.Errorf("look for a free address: %w", err)
+			}
 		}
 		if !free.addr.IsValid() {
 			return nil, &NoAddressError{p.First, p.Last}
 		}
 		p.Addr, t.full = free.addr, append(t.full, free.full...)
-		if free.full = nil; p.ipFamily == &ipv6 {
-			t.free[1] = free
-		} else {
-			t.free[0] = free
-		}
+		free.full = nil
+		t.free[p.index()] = free
 	}
 	t.strict = t.strict || a.Network != "" && len(known) < len(a.places())
 	return known, t.conn.choosePorts(a)
@@ -207,11 +256,11 @@ func (t *attempt) look(standing bool) (known []netip.Prefix, err error) {
 func (t *attempt) remember(m *memo, known int) {
 	m.stands = true
 	if known < len(t.a.places()) {
-		clear(m.sets)
+		m.sets, m.nets = nil, nil
 	}
-	for i, first := range []netip.Addr{t.a.IPv4.First, t.a.IPv6.First} {
+	for i, first := range [...]netip.Addr{t.a.IPv4.First, t.a.IPv6.First} {
 		if t.free[i].addr.IsValid() {
-			m.lowest[first] = t.free[i].next()
+			m.lowest = with(m.lowest, first, t.free[i].next())
 		}
 	}
 }
@@ -222,11 +271,11 @@ func (c *Conn) Stands() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return c.standsAt(gen)
+	return c.StandsAt(gen)
 }
 
-// standsAt is Stands, for one who has just read the generation id.
-func (c *Conn) standsAt(gen uint32) (bool, error) {
+// StandsAt is Stands, for one who has just read the generation id.
+func (c *Conn) StandsAt(gen uint32) (bool, error) {
 	if c.known.at(gen).stands {
 		return true, nil
 	}

@@ -21,6 +21,7 @@ type Attachment struct {
 	Publish    []Publish
 	Police     uint64                              // bytes a second that it may send; 0: as many as it can
 	Avoid      func(proto uint8, port uint16) bool // host ports that are not to be chosen; nil for none
+	Seen       *Sight                              // what Look has seen of it beforehand, or nil
 
 	chain uint64 // of the memo, when it was attached
 }
@@ -50,6 +51,14 @@ func (a *Attachment) places() []placeOf {
 type placeOf struct {
 	*ipFamily
 	*Place
+}
+
+// index is 0 for IPv4, and 1 for IPv6.
+func (p *placeOf) index() int {
+	if p.ipFamily == &ipv6 {
+		return 1
+	}
+	return 0
 }
 
 // Leases are the attachment's leases, as far as their addresses are known.

@@ -50,12 +50,20 @@ func (f *ipFamily) registers() int { return int(f.addrLen / 4) }
 
 // bounds are the first and the last address of a prefix.
 func bounds(p netip.Prefix) (first, last netip.Addr) {
-	first = p.Masked().Addr()
-	b := first.AsSlice()
-	for bit := p.Bits(); bit < len(b)*8; bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
+	if !p.IsValid() {
+		return first, last
 	}
-	return first, addrOf(b)
+	first = p.Masked().Addr()
+	bits := first.BitLen()
+	b := first.As16()                  // an IPv4 address is at its end
+	from := p.Bits() + 8*len(b) - bits // the first bit that is not the prefix's
+	for i := from / 8; i < len(b); i++ {
+		b[i] |= 0xff >> max(from-8*i, 0)
+	}
+	if last = netip.AddrFrom16(b); bits == 32 {
+		last = last.Unmap()
+	}
+	return first, last
 }
 
 // rtnLocal is RTN_LOCAL, linux/rtnetlink.h: an address of this host's.

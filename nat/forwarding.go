@@ -65,13 +65,18 @@ func (c *Conn) Records() ([]Record, error) {
 
 // RecordsOf returns those of one family.
 func (c *Conn) RecordsOf(v6 bool) ([]Record, error) {
-	f := &ipv4
-	if v6 {
-		f = &ipv6
-	}
 	gen, err := c.GenID()
 	if err != nil {
 		return nil, err
+	}
+	return c.RecordsAt(gen, v6)
+}
+
+// RecordsAt is RecordsOf, for one who has just read the generation id.
+func (c *Conn) RecordsAt(gen uint32, v6 bool) ([]Record, error) {
+	f := &ipv4
+	if v6 {
+		f = &ipv6
 	}
 	elements, err := c.recall(gen, f.forward)
 	var all []Record

@@ -43,5 +43,11 @@ func (c *Conn) GenID() (uint32, error) {
 }
 
 func (c *Conn) askGen() (*Generation, error) {
-	return wire.Get(c.wire, getGen.New(0, &Generation{}, "get the generation id"), &newGen)
+	g := new(Generation)
+	return g, c.wire.Do(genRequest(g))
+}
+
+// genRequest asks for it among other requests.
+func genRequest(g *Generation) wire.Request {
+	return wire.Into(getGen.New(0, &Generation{}, "get the generation id"), &newGen, g)
 }

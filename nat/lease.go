@@ -69,7 +69,7 @@ func (c *Conn) recall(gen uint32, set string) ([]Element, error) {
 	}
 	elements, err := c.elements(set)
 	if err == nil {
-		c.known.note(gen, func(m *memo) { m.sets[set] = elements })
+		c.known.note(gen, func(m *memo) { m.sets = with(m.sets, set, elements) })
 	}
 	return elements, err
 }

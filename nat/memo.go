@@ -1,6 +1,7 @@
 package nat
 
 import (
+	"maps"
 	"net/netip"
 	"sync"
 )
@@ -12,7 +13,10 @@ type memo struct {
 	gen    uint32 // 0: nothing is known
 	chain  uint64 // a new one for each reading that does not go on from the one before, and where something is given back; 0: nothing is known
 	stands bool   // plumb's table is there
+
+	// Nothing in these maps is changed: where something is to be, a copy takes the map's place. So whoever has a memo may read on.
 	sets   map[string][]Element
+	nets   map[string][]Net    // what the sets of subnets say
 	lowest map[netip.Addr]free // by the first address of a range: where to look on, since all before it are leased
 }
 
@@ -23,23 +27,28 @@ type memory struct {
 	chains uint64 // how many there were
 }
 
-// at returns what is known at a generation id. The maps are the caller's to read.
+// at returns what is known at a generation id.
 func (m *memory) at(gen uint32) memo {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if gen == 0 || m.gen != gen {
 		return memo{}
 	}
-	known := m.memo
-	known.sets, known.lowest = copyOf(m.sets), copyOf(m.lowest)
-	return known
+	return m.memo
 }
 
-func copyOf[K comparable, V any](m map[K]V) map[K]V {
-	c := make(map[K]V, len(m))
-	for k, v := range m {
-		c[k] = v
-	}
+// last returns what is known, at whatever generation id.
+func (m *memory) last() memo {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.memo
+}
+
+// with is a map with one more entry.
+func with[K comparable, V any](m map[K]V, key K, value V) map[K]V {
+	c := make(map[K]V, len(m)+1)
+	maps.Copy(c, m)
+	c[key] = value
 	return c
 }
 
@@ -52,7 +61,7 @@ func (m *memory) note(gen uint32, add func(*memo)) {
 	}
 	if m.gen != gen {
 		m.chains++
-		m.memo = memo{gen: gen, chain: m.chains, sets: map[string][]Element{}, lowest: map[netip.Addr]free{}}
+		m.memo = memo{gen: gen, chain: m.chains}
 	}
 	add(&m.memo)
 }
@@ -83,6 +92,7 @@ func (m *memory) released(gen uint32, addrs []netip.Addr) {
 
 // free notes that addresses are free again: the lowest may be one of them.
 func (m *memo) free(addrs []netip.Addr) {
+	m.lowest = maps.Clone(m.lowest)
 	for first, low := range m.lowest {
 		for _, a := range addrs {
 			if a.Less(first) || !a.Less(low.addr) || a.BitLen() != low.addr.BitLen() {

@@ -64,3 +64,33 @@ func attachAll(t *testing.T, c *Conn, all ...*Attachment) {
 		}
 	}
 }
+
+// What Look has seen is used where nothing has changed since, and costs an attach nothing but a second look where something has: who has taken the address
+// that was seen free keeps it.
+func TestLookBeforehand(t *testing.T) {
+	t.Parallel()
+	host := lab.NewNS(t)
+	c, other := dialIn(t, host), dialIn(t, host)
+	attachAll(t, c, asked("pl-1"), asked("pl-2"))
+	for i, between := range []func(){
+		func() {},
+		func() { attachAll(t, other, asked("pl-other")) }, // by another, which the Conn does not know of
+		func() { attachAll(t, c, asked("pl-own")) },       // by itself
+		func() { run(t, host, "nft", "flush", "ruleset") },
+	} {
+		a := asked("pl-" + string(rune('a'+i)))
+		var err error
+		if a.Seen, err = c.Look(a); err != nil {
+			t.Fatal(err)
+		}
+		between()
+		attachAll(t, c, a)
+		want := []string{"10.0.0.4", "10.0.0.6", "10.0.0.8", "10.0.0.2"}[i]
+		if a.IPv4.Addr.String() != want {
+			t.Errorf("%s has %s, want %s", a.Link, a.IPv4.Addr, want)
+		}
+		if l, err := other.Lease(a.IPv4.Addr); err != nil || l.Link != a.Link {
+			t.Errorf("%s is leased to %+v, %v", a.IPv4.Addr, l, err)
+		}
+	}
+}

@@ -40,14 +40,33 @@ func (c *Conn) Nets() ([]Net, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.NetsAt(gen)
+}
+
+// NetsAt is Nets, for one who has just read the generation id.
+func (c *Conn) NetsAt(gen uint32) ([]Net, error) {
 	var all []Net
 	for _, f := range []*ipFamily{&ipv4, &ipv6} {
-		elements, err := c.recall(gen, f.nets)
+		of, err := c.netsOf(gen, f)
 		if err != nil {
-			return nil, fmt.Errorf("list the subnets: %w", err)
+			return nil, err
 		}
-		all = append(all, nets(elements)...)
+		all = append(all, of...)
 	}
+	return all, nil
+}
+
+// netsOf are those of one family.
+func (c *Conn) netsOf(gen uint32, f *ipFamily) ([]Net, error) {
+	if known, ok := c.known.at(gen).nets[f.nets]; ok {
+		return known, nil
+	}
+	elements, err := c.elements(f.nets)
+	if err != nil {
+		return nil, fmt.Errorf("list the subnets: %w", err)
+	}
+	all := nets(elements)
+	c.known.note(gen, func(m *memo) { m.nets = with(m.nets, f.nets, all) })
 	return all, nil
 }
 
@@ -64,11 +83,11 @@ func nets(elements []Element) []Net {
 // knows reports whether the table has a place's subnet. The error is a *NetworkError where it is another network's, or the
 // network has another one, in which addresses are leased.
 func (c *Conn) knows(gen uint32, p placeOf, network string) (bool, error) {
-	elements, err := c.recall(gen, p.nets)
+	all, err := c.netsOf(gen, p.ipFamily)
 	if err != nil {
-		return false, fmt.Errorf("list the subnets: %w", err)
+		return false, err
 	}
-	for _, n := range nets(elements) {
+	for _, n := range all {
 		switch {
 		case n.Subnet == p.Subnet && n.Name == network:
 			return true, nil

@@ -132,19 +132,12 @@ func (c *Conn) search(from free, last netip.Addr, marks []netip.Addr) (free, err
 // other and stops at one that is not there (nf_tables_getsetelem, net/netfilter/nf_tables_api.c). A few are asked for first, since
 // with few leases the first is free.
 func (c *Conn) leasedOf(run []netip.Addr) (int, error) {
-	const few = 4
 	n := 0
 	for _, part := range [][]netip.Addr{run[:min(few, len(run))], run[min(few, len(run)):]} {
 		if len(part) == 0 {
 			break
 		}
-		l := &leaseKeys{Header: inet, Table: TableName, Set: familyOf(part[0]).lease, Elements: make([]leaseKey, len(part))}
-		keys := make([]keyAddr, len(part))
-		for i, a := range part {
-			keys[i].Addr = a
-			l.Elements[i].Key = &keys[i]
-		}
-		found, err := wire.Count(c.wire, getLeaseKeys.New(0, l, "see whether "+part[0].String()+" is free, or which after it"), &newLeaseKeys)
+		found, err := wire.Count(c.wire, leasedRequest(part), &newLeaseKeys)
 		n += found
 		if errors.Is(err, unix.ENOENT) && found < len(part) {
 			return n, nil
@@ -154,6 +147,49 @@ func (c *Conn) leasedOf(run []netip.Addr) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// few is how many addresses are asked for first.
+const few = 4
+
+// leasedRequest looks addresses of one family up, up to the first that is not leased.
+func leasedRequest(addrs []netip.Addr) wire.Request {
+	l := &leaseKeys{Header: inet, Table: TableName, Set: familyOf(addrs[0]).lease, Elements: make([]leaseKey, len(addrs))}
+	keys := make([]keyAddr, len(addrs))
+	for i, a := range addrs {
+		keys[i].Addr = a
+		l.Elements[i].Key = &keys[i]
+	}
+	return getLeaseKeys.New(0, l, "see whether "+addrs[0].String()+" is free, or which after it").Expecting(unix.ENOENT)
+}
+
+// A glance is what a send that asks for the generation id has asked besides: which address is the lowest that is free, from where that is
+// remembered on.
+type glance struct {
+	from  free
+	addrs []netip.Addr // the first few from there, all of one run
+	n     int          // how many of them are leased
+}
+
+// glanceAt is one into the run in which the lowest free address is remembered to be, or later; ok is false where that is not remembered.
+func glanceAt(known memo, p placeOf) (g glance, ok bool) {
+	g.from = known.lowest[p.First]
+	if p.Addr.IsValid() || !g.from.addr.IsValid() {
+		return g, false
+	}
+	end := plus(g.from.run, runLen)
+	for a := g.from.addr; len(g.addrs) < few && a.IsValid() && a != end && !p.Last.Less(a); a = a.Next() {
+		g.addrs = append(g.addrs, a)
+	}
+	return g, len(g.addrs) > 0
+}
+
+// free is what was found; not valid where it has to be looked for. refused is the kernel's refusal.
+func (g *glance) free(refused error) (f free) {
+	if g.n < len(g.addrs) && errors.Is(refused, unix.ENOENT) {
+		f = free{addr: g.addrs[g.n], run: g.from.run}
+	}
+	return f
 }
 
 // marks are the first addresses of the runs that are marked full, in order. The error is unix.ENOENT where there is no such set.

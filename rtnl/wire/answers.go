@@ -84,7 +84,11 @@ func (c *Conn) readDatagram(a *answers, requests []Request, b []byte) error {
 func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, whole, body []byte) error {
 	if h.Type != netlink.Error { // what was asked for; with NLM_F_ECHO, what came of the request
 		c.traceAnswer(whole, r, nil)
-		if r.into == nil || uint16(h.Type) != r.want.Type {
+		if r.want == nil || uint16(h.Type) != r.want.Type {
+			return nil
+		}
+		if r.tally != nil {
+			*r.tally++
 			return nil
 		}
 		a.got(r, index)
@@ -99,7 +103,7 @@ func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, w
 	}
 	var refused *Error
 	if errno != 0 {
-		refused = r.refusal(c.message(index), index, errno, ack)
+		refused = c.refusal(r, index, errno, ack)
 		a.refused = append(a.refused, refused)
 	}
 	c.traceAnswer(whole, r, refused)
@@ -107,6 +111,14 @@ func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, w
 		a.got(r, index)
 	}
 	return nil
+}
+
+// refusal is the Error of a request that was refused.
+func (c *Conn) refusal(r *Request, index int, errno unix.Errno, ack *extendedAck) *Error {
+	if errno == r.expected && c.config.Tracer == nil {
+		return r.failed(index, native.Uint32(c.message(index)[8:]), errno)
+	}
+	return r.refusal(c.message(index), index, errno, ack)
 }
 
 // got notes that a request has its answer.

@@ -14,3 +14,11 @@ func (c *Conn) count(r Request, want *Info) (n int, err error) {
 	})
 	return n, err
 }
+
+// Tally makes of such a request one that stands among others in what Do sends. *n is raised by how many messages of type m answer it, and
+// what the kernel then refuses is among what Do returns.
+func Tally[T any](r Request, m *Message[T], n *int) Request {
+	r.Flags |= netlink.Acknowledge
+	r.want, r.tally = m.Info(), n
+	return r
+}

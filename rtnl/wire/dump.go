@@ -144,7 +144,7 @@ func (a *answer) add(c *Conn, r *Request, h netlink.Header, whole, body []byte) 
 	a.ended = true
 	var refused *Error
 	if errno != 0 {
-		refused = r.refusal(c.message(0), 0, errno, ack)
+		refused = c.refusal(r, 0, errno, ack)
 		a.fail(refused)
 	}
 	c.traceAnswer(whole, r, refused)

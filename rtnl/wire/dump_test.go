@@ -160,5 +160,56 @@ func TestCount(t *testing.T) {
 		if n != test.want || !errors.Is(err, test.is) || len(f.queue) > 0 {
 			t.Errorf("%s: got %d, %v, and %d datagrams are left over; want %d, %v", test.name, n, err, len(f.queue), test.want, test.is)
 		}
+		n = 0
+		err = c.Do(Tally(list(), newThing, &n))
+		if n != test.want || !errors.Is(err, test.is) || len(f.queue) > 0 {
+			t.Errorf("%s, in a tally: got %d, %v, and %d datagrams are left over; want %d, %v", test.name, n, err, len(f.queue), test.want, test.is)
+		}
+	}
+}
+
+// Tallies and questions stand beside each other, and what is refused of one does not touch the others.
+func TestTallyAmongOthers(t *testing.T) {
+	t.Parallel()
+	c, _ := dialFake(t, func(s []received) []any {
+		return []any{named(s[0].Sequence, "a"), named(s[1].Sequence, "b"), named(s[1].Sequence, "c"), ack(s[1], unix.ENOENT, nil), named(s[2].Sequence, "d"), ack(s[2], 0, nil)}
+	})
+	var v thing
+	var some, all int
+	err := c.Do(Into(list(), newThing, &v), Tally(list(), newThing, &some), Tally(list(), newThing, &all))
+	if refused := Refusals(err); v.Name != "a" || some != 2 || all != 1 || len(refused) != 1 || refused[0].Index != 1 || !errors.Is(err, unix.ENOENT) {
+		t.Errorf("got %q, %d, %d, %v", v.Name, some, all, err)
+	}
+}
+
+// Of a refusal that was expected the errno is all that is found out, and of any other all.
+func TestExpecting(t *testing.T) {
+	t.Parallel()
+	for _, expected := range []unix.Errno{unix.ENOENT, unix.EPERM} {
+		c, _ := dialFake(t, func(s []received) []any { return []any{ack(s[0], unix.ENOENT, nil)} })
+		err := c.Do(list().Expecting(expected))
+		refused := Refusals(err)
+		if len(refused) != 1 || !errors.Is(err, unix.ENOENT) || refused[0].Sequence != 1 || (refused[0].Sent == nil) != (expected == unix.ENOENT) {
+			t.Errorf("ENOENT where %v is expected: %+v", expected, refused)
+		}
+	}
+}
+
+// A Conn that is closed gives its buffer to the next.
+func TestBuffersAreLent(t *testing.T) {
+	t.Parallel()
+	var buffers Buffers
+	for _, name := range []string{"a", "b"} {
+		f := &fake{answer: func(s []received) []any { return []any{named(s[0].Sequence, name)} }, expired: make(chan struct{})}
+		c, err := Dial(Config{Protocol: testProtocol, Transport: f, Buffers: &buffers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := Get(c, list(), newThing); err != nil || v.Name != name {
+			t.Errorf("got %v, %v", v, err)
+		}
+		if err := c.Close(); err != nil || c.in != nil {
+			t.Errorf("closed: %v, and it still has its buffer: %v", err, c.in != nil)
+		}
 	}
 }

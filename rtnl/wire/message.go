@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // A Message is a message type: its number, its name in the kernel's header, and the table of its body.
@@ -25,8 +26,11 @@ type Request struct {
 	value unsafe.Pointer // to the struct that the Info's body describes; nil for a body that is
 	raw   []byte         // encoded already
 
-	want *Info          // the type of the one message that answers a question: see Into
-	into unsafe.Pointer // where that goes; nil for what is no question
+	want  *Info          // the type of the message that answers a question: see Into, and Tally
+	into  unsafe.Pointer // where the one answer goes; nil for what has not one
+	tally *int           // how many answers there were; nil for what is not to be counted
+
+	expected unix.Errno // see Expecting
 }
 
 // New makes a request of v, which is read when the request is sent. NLM_F_REQUEST is always set.
@@ -43,6 +47,13 @@ func request(i *Info, flags netlink.HeaderFlags, v unsafe.Pointer, purpose strin
 // what Do sends: the kernel handles them in turn, so that many cost one system call more for each answer, and no other.
 func Into[T any](r Request, m *Message[T], v *T) Request {
 	r.want, r.into = m.Info(), unsafe.Pointer(v)
+	return r
+}
+
+// Expecting says that a refusal with this errno is no failure to the caller. Of such a one is not found out what in the message it is about,
+// which takes longer than most messages do, unless there is a Tracer to be told.
+func (r Request) Expecting(errno unix.Errno) Request {
+	r.expected = errno
 	return r
 }
 
