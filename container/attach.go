@@ -100,9 +100,9 @@ type attacher struct {
 	uplinks []uplink         // what leads out
 	changed []nat.Record     // what was changed of the host's forwarding
 	taken   time.Duration    // CLOCK_BOOTTIME of the leases
+	seen    *nat.Sight       // what was seen of free addresses while the pair was made, or nil
 	opening chan error       // the end of openInside, which goes on beside the rest; nil where it has not begun, or was waited for
 	inside  *rtnl.Conn       // in the container
-	events  *rtnl.Conn       // in the container, for events alone
 	sysctls sysctls          // in the container
 	peer    uint32           // index of the container's link
 	hostMAC net.HardwareAddr // of the host end
@@ -182,13 +182,18 @@ func (a *attacher) prepare() (err error) {
 	if a.target.Equal(a.host.ns) {
 		return errors.New("the process is in the host's own network namespace: start it in one of its own (CLONE_NEWNET, unshare -n)")
 	}
-	if err := a.host.repairIfFlushed(); err != nil {
+	gen, err := a.standing()
+	if err != nil {
 		return err
 	}
-	if err := a.chooseSubnets(); err != nil {
+	nets, err := a.host.nat.NetsAt(gen)
+	if err != nil {
 		return err
 	}
-	if a.uplinks, err = a.chooseUplinks(); err != nil {
+	if err := a.chooseAmong(nets); err != nil {
+		return err
+	}
+	if a.uplinks, err = a.chooseUplinks(gen); err != nil {
 		return err
 	}
 	a.Name, a.Interface, a.Internal, a.Network = a.net.Name, a.net.Interface, a.net.Internal, a.net.Network
@@ -205,19 +210,44 @@ func (a *attacher) prepare() (err error) {
 	a.HostIndex, a.peer, a.hostMAC = a.host.randomIndex(), firstIndex, a.host.randomMAC()
 	a.story.holds(a.net.Name, a.target)
 	a.opening = make(chan error, 1)
-	go func() { a.opening <- a.openInside() }()
+	go func() {
+		err := a.openInside()
+		if err == nil && a.host.tracer == nil { // with one, things are told one after the other
+			a.seen, _ = a.host.nat.Look(&nat.Attachment{IPv4: a.place4(), IPv6: a.place6()}) // if it fails, the attach will say why
+		}
+		a.opening <- err
+	}()
 	if a.host.plans {
 		return a.opened() // a plan looks there before it says that the pair can be made
 	}
 	return nil
 }
 
-// chooseSubnets chooses the subnets that are not given, and sees that addresses which are given are in them.
+// standing sees that the table stands, if any link says that it should, and returns the ruleset's generation id.
+func (a *attacher) standing() (gen uint32, err error) {
+	gen, err = a.host.nat.GenID()
+	if err == nil {
+		if stands, err := a.host.nat.StandsAt(gen); err == nil && stands {
+			return gen, nil
+		}
+	}
+	if err := a.host.repairIfFlushed(); err != nil {
+		return 0, err
+	}
+	return a.host.nat.GenID()
+}
+
+// chooseSubnets is chooseAmong those that there are now.
 func (a *attacher) chooseSubnets() error {
 	nets, err := a.host.nat.Nets()
 	if err != nil {
 		return err
 	}
+	return a.chooseAmong(nets)
+}
+
+// chooseAmong chooses the subnets that are not given, and sees that addresses which are given are in them.
+func (a *attacher) chooseAmong(nets []nat.Net) error {
 	c := chooser{host: a.host, net: &a.net, nets: nets}
 	if !a.net.NoIPv4 {
 		c.given, c.first, c.other = a.net.Subnet, defaultSubnet, unusual(a.asked[1], defaultSubnet6)
@@ -296,7 +326,7 @@ func (a *attacher) notForwarding() (off []uplink, off6 bool, err error) {
 		requests = append(requests, rtnl.AskLinkForwards(rtnl.IPv4, u.index, &said[i]))
 	}
 	if !a.net.NoIPv6 {
-		requests = append(requests, rtnl.AskForwards(rtnl.IPv6, &said[len(ups)]), shareRequest(a.Gateway6))
+		requests = append(requests, rtnl.AskForwards(rtnl.IPv6, &said[len(ups)]), shareRequest(a.Gateway6).Expecting(unix.EEXIST))
 	}
 	err = a.host.rtnl.Do(requests...)
 	for i, u := range ups {

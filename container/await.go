@@ -20,12 +20,16 @@ import (
 // workerTime is how long a worker of the kernel may take.
 const workerTime = time.Second
 
-// awaitInside waits until the container receives what is sent to its IPv6 address. Who does not, and asks for the gateway's Ethernet address, asks
-// again after a second. The network stands without it, too.
+// awaitInside waits until the container receives what is sent to its IPv6 address, where the kernel has refused what receiveRequest asks for. Who does not, and asks
+// for the gateway's Ethernet address, asks again after a second. The network stands without it, too.
 func (a *attacher) awaitInside(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, workerTime)
 	defer cancel()
-	err := rtnl.AwaitLocal(within, a.inside, a.events, a.Addr6.Addr())
+	events, err := openThere(&a.story, a.target, a.net.Name, "socket(AF_NETLINK): NETLINK_ROUTE, to hear of a route", func() (*rtnl.Conn, error) { return a.dial(a.net.Name) })
+	if err == nil {
+		defer events.Close()
+		err = rtnl.AwaitLocal(within, a.inside, events, a.Addr6.Addr())
+	}
 	if err != nil && ctx.Err() == nil {
 		a.host.notice(fmt.Sprintf("what is sent to %s in %s at first may be lost: %v", a.Addr6.Addr(), a.Name, err))
 	}
@@ -40,7 +44,7 @@ func (a *attacher) awaitInside(ctx context.Context) error {
 func (a *attacher) awaitHost(ctx context.Context) error {
 	var link rtnl.Link
 	var way rtnl.Route
-	requests := []wire.Request{rtnl.AskLink(a.HostIndex, &link)}
+	requests := []wire.Request{rtnl.AskLinkGist(a.HostIndex, &link)}
 	if a.Addr6.IsValid() {
 		requests = append(requests, rtnl.AskRouteTo(a.Gateway6, &way))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"plumb/nat"
 	"plumb/rtnl"
+	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,9 +59,12 @@ var errNoIPv6 = errors.New("there is no IPv6 to be had")
 //
 // Who else switches it on at this moment records that first. Either his record changes the generation id, and what was read here of the links is of
 // before; or it is there already, and what can be read of the links may be half of before and half of after: then his record is it.
+//
+// Where links come so fast that they cannot be listed, others attach, and one of them has switched it on, or is about to.
 func (h *Host) forward6() ([]nat.Record, error) {
+	const tries = 64 // of the list
 	var records []nat.Record
-	for {
+	for lists := 1; ; lists++ {
 		gen, err := h.nat.GenID()
 		if err != nil {
 			return nil, err
@@ -83,7 +87,11 @@ func (h *Host) forward6() ([]nat.Record, error) {
 		if recorded {
 			break
 		}
-		if records, err = h.before6(); err != nil {
+		records, err = h.before6()
+		if errors.Is(err, wire.ErrInterrupted) && lists < tries {
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		if err = h.nat.RecordAt(gen, records...); err == nil {

@@ -19,16 +19,18 @@ import (
 // A Host is the network namespace that containers are attached to, with its sockets open. It may be used by several
 // goroutines, and any number of processes may work on one namespace at once.
 type Host struct {
-	ns     *netns.NS
-	own    bool // ns is ours to close
-	rtnl   *rtnl.Conn
-	nat    *nat.Conn
-	tracer wire.Tracer
-	notice func(string)
-	proc   ownProc
+	ns      *netns.NS
+	own     bool // ns is ours to close
+	rtnl    *rtnl.Conn
+	nat     *nat.Conn
+	tracer  wire.Tracer
+	notice  func(string)
+	proc    ownProc
+	buffers wire.Buffers // of the sockets in containers
 
-	ipv6      atomic.Bool // the kernel is known to have it
-	untracked sync.Once   // the notice that connections cannot be flushed was given
+	ipv6      atomic.Bool            // the kernel is known to have it
+	lastOut   atomic.Pointer[uplink] // what led out when an attach asked last
+	untracked sync.Once              // the notice that connections cannot be flushed was given
 
 	transport func(family int) wire.Transport // of tests, and of a plan; nil, or its nil, is a netlink socket
 	plans     bool                            // nothing is to be changed

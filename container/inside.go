@@ -12,13 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openInside opens in the container's namespace what is needed there later: sockets for requests and for events, and the sysctls.
+// openInside opens in the container's namespace what is needed there later: a socket, and the sysctls.
 func (a *attacher) openInside() error {
 	start := a.story.now()
 	err := a.target.Do(func() (err error) {
-		if a.inside, err = a.dialInside(); err == nil && !a.net.NoIPv6 && !a.classic {
-			a.events, err = a.dialInside()
-		}
+		a.inside, err = a.dial(a.net.Name)
 		a.host.proc.use(func(proc int) { a.sysctls.open(proc, !a.net.NoIPv6 && !a.classic) })
 		return err
 	})
@@ -32,9 +30,10 @@ func (a *attacher) openInside() error {
 	return nil
 }
 
-// dialInside opens a socket, on a thread that is in the container.
-func (a *attacher) dialInside() (_ *rtnl.Conn, err error) {
-	config := a.host.config(a.net.Name, unix.NETLINK_ROUTE)
+// dial opens a socket for a few messages, on a thread that is in the namespace.
+func (a *attacher) dial(namespace string) (_ *rtnl.Conn, err error) {
+	config := a.host.config(namespace, unix.NETLINK_ROUTE)
+	config.Buffers = &a.host.buffers
 	if config.Transport == nil {
 		if config.Transport, err = wire.Brief(unix.NETLINK_ROUTE); err != nil {
 			return nil, err
@@ -68,15 +67,13 @@ func (a *attacher) opened() error {
 func (a *attacher) close() {
 	_ = a.opened() // who needed it has asked
 	a.sysctls.close()
-	for _, c := range []*rtnl.Conn{a.inside, a.events} {
-		if c != nil {
-			c.Close() // whatever it says: the network stands, or has been taken back
-		}
+	if a.inside != nil {
+		a.inside.Close() // whatever it says: the network stands, or has been taken back
 	}
 }
 
 // setUpInside sets up the container's end. lo comes last, in a send of its own: with it the attachment is complete, so that
-// nobody ever has to know whether it was up before. With it goes the question whether the container receives for its IPv6 address: see awaitInside.
+// nobody ever has to know whether it was up before. received is false where it is not known whether the container receives what is sent to its IPv6 address.
 func (a *attacher) setUpInside() (received bool, err error) {
 	if a.Addr6.IsValid() {
 		start := a.story.now()
@@ -98,19 +95,27 @@ func (a *attacher) setUpInside() (received bool, err error) {
 	requests = append(requests, rtnl.SetUp(a.peer, "set "+a.Interface+" up"))
 	requests = append(requests, a.insideRequests4()...)
 	requests = append(requests, a.insideRequests6()...)
-	if err := first(a.inside.Do(requests...)); err != nil {
+	local := -1
+	if a.Addr6.IsValid() {
+		local = len(requests)
+		requests = append(requests, a.receiveRequest())
+	}
+	err = a.inside.Do(requests...)
+	refused := refusedAt(err, local)
+	if err := first(err); err != nil && err != error(refused) {
 		return false, a.explainInside(explainLimit(err))
 	}
-	last := []wire.Request{rtnl.SetUp(loIndex, "set lo up")}
-	var way rtnl.Route
-	if a.Addr6.IsValid() {
-		last = append(last, rtnl.AskRouteTo(a.Addr6.Addr(), &way))
-	}
-	err = a.inside.Do(last...)
-	if refused := refusedAt(err, 0); refused != nil {
-		return false, refused
-	}
-	return !a.Addr6.IsValid() || way.Type == unix.RTN_LOCAL, nil
+	return refused == nil, a.inside.Do(rtnl.SetUp(loIndex, "set lo up"))
+}
+
+// standIn is for how many seconds that does which receiveRequest asks for.
+const standIn = 10
+
+// receiveRequest has the container receive what is sent to its IPv6 address at once. The kernel's own route to it comes from a worker, some 100 µs later or,
+// on a busy machine, tens of milliseconds: see rtnl.AwaitLocal. This one holds its place until then.
+func (a *attacher) receiveRequest() wire.Request {
+	addr := a.Addr6.Addr()
+	return rtnl.NewRoute(rtnl.LocalFor(standIn, a.peer, addr), "receive what is sent to "+addr.String()+" until the kernel's own route has come")
 }
 
 // insideRequests4 give the container's end its IPv4 address, without a route to the subnet: its neighbours are reached through the gateway.

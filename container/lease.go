@@ -66,16 +66,25 @@ func (a *attacher) wanted() (nat.Attachment, error) {
 	want := nat.Attachment{
 		Link: a.HostLink, Comment: nat.Comment{Name: a.Name, IfIndex: a.HostIndex, Taken: a.taken}, Network: a.net.Network,
 		Options: a.net.options(), Publish: slices.Clone(a.net.Publish), // host ports are chosen in it
-		Police: uint64(a.net.RateOut) / 8,
-	}
-	if !a.net.NoIPv4 {
-		want.IPv4 = placeIn(a.net.Subnet, a.net.Addr)
-	}
-	if !a.net.NoIPv6 {
-		want.IPv6 = placeIn(a.net.Subnet6, a.net.Addr6)
-		want.IPv6.Record = gatewayRecord(want.IPv6.Subnet)
+		Police: uint64(a.net.RateOut) / 8, IPv4: a.place4(), IPv6: a.place6(), Seen: a.seen,
 	}
 	return want, a.avoidListeners(&want)
+}
+
+// place4 and place6 are where it is to be, as far as that is known before it has its lease.
+func (a *attacher) place4() (p nat.Place) {
+	if !a.net.NoIPv4 {
+		p = placeIn(a.net.Subnet, a.net.Addr)
+	}
+	return p
+}
+
+func (a *attacher) place6() (p nat.Place) {
+	if !a.net.NoIPv6 {
+		p = placeIn(a.net.Subnet6, a.net.Addr6)
+		p.Record = gatewayRecord(p.Subnet)
+	}
+	return p
 }
 
 func placeIn(subnet netip.Prefix, addr netip.Addr) nat.Place {

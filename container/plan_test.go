@@ -156,3 +156,26 @@ func TestPlanOverLeftovers(t *testing.T) {
 		t.Errorf("the lease is %v, %v", lease, err)
 	}
 }
+
+// The second container of a subnet finds the gateway's IPv6 address on lo; so does a plan of it.
+func TestPlanBesideOthers(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	w.needIPv6()
+	w.attach(container.Network{Name: "first"})
+	box := w.box("second")
+	var logs []string
+	for _, plan := range []bool{true, false} {
+		var log requestLog
+		h, err := container.OpenHost(container.HostOptions{NS: w.host.NS(), Tracer: &log, Plan: plan})
+		must(t, err)
+		_, err = h.WithoutChance().Attach(t.Context(), container.Network{Name: "second"}, box.NS())
+		must(t, err)
+		must(t, h.Close())
+		logs = append(logs, log.take())
+	}
+	w.detach("second")
+	if diff := cmp.Diff(logs[0], logs[1]); diff != "" {
+		t.Errorf("the attach sent something else (-plan +attach):\n%s", diff)
+	}
+}

@@ -140,7 +140,7 @@ func TestNoVeth(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	box := w.box("box")
-	for number := int64(0); number < 20; number++ {
+	for number := int64(0); number < 40; number++ {
 		h, _ := w.faulty(number, number+1)
 		_, err := h.Attach(t.Context(), container.Network{Name: "web"}, box.NS())
 		must(t, h.Close())

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
+	"time"
 
 	"plumb/nat"
 	"plumb/rtnl"
@@ -39,18 +41,25 @@ func (a *attacher) hostRoutes() (_ []rtnl.Route, err error) {
 // that forwarded by itself has no say in the MTU of a later container; what is too long for it is told by ICMP, as on any host.
 // Where the answer is not a plain default route all are listed after all: a VPN has two halves in its place, and the default route
 // behind them is an uplink, too.
-func (a *attacher) chooseUplinks() ([]uplink, error) {
+//
+// gen is the generation id of the ruleset, as it has just been read.
+func (a *attacher) chooseUplinks(gen uint32) ([]uplink, error) {
 	if a.routes == nil && len(a.net.Uplinks) == 0 {
-		r, err := a.host.rtnl.RouteTo(outside)
+		r, same, err := a.host.wayOut()
 		switch {
 		case errors.Is(err, unix.ENETUNREACH):
-			return a.host.withRecorded(nil)
+			return a.host.withRecorded(gen, nil)
+		case err == nil && r.DstLen == 0 && r.Type == unix.RTN_UNICAST && same != nil:
+			return a.host.withRecorded(gen, []uplink{*same})
 		case err == nil && r.DstLen == 0 && r.Type == unix.RTN_UNICAST && len(r.OutLinks()) > 0:
 			ups, err := a.host.findUplinks(a.net, []rtnl.Route{*r})
 			if err != nil {
 				return nil, err
 			}
-			return a.host.withRecorded(ups)
+			if len(ups) == 1 {
+				a.host.lastOut.Store(&ups[0])
+			}
+			return a.host.withRecorded(gen, ups)
 		}
 		if _, err := a.hostRoutes(); err != nil {
 			return nil, err
@@ -59,9 +68,40 @@ func (a *attacher) chooseUplinks() ([]uplink, error) {
 	return a.host.findUplinks(a.net, a.routes)
 }
 
+// wayOut finds the route out that is in force, and the link, if it leaves by one that is no host end; else none.
+func (h *Host) wayOut() (*rtnl.Route, *uplink, error) {
+	r := new(rtnl.Route)
+	if err := h.rtnl.Do(rtnl.AskRouteTo(outside, r).Expecting(unix.ENETUNREACH)); err != nil {
+		return nil, nil, err
+	}
+	links := r.OutLinks()
+	if len(links) != 1 {
+		return r, nil, nil
+	}
+	return r, h.sameOut(links[0]), nil
+}
+
+// sameOut is the link with this index, if an attach has been told before that it leads out and is no host end, and its name is still the same; else nil.
+func (h *Host) sameOut(index uint32) *uplink {
+	last := h.lastOut.Load()
+	if last == nil || last.index != index {
+		return nil
+	}
+	start := time.Now()
+	name, mtu, err := h.rtnl.NameAndMTU(index)
+	if h.tracer != nil {
+		s := h.story()
+		s.did(hostName, start, err, "ioctl SIOCGIFNAME, SIOCGIFMTU: link ", strconv.Itoa(int(index)), " is ", name, ", with an MTU of ", strconv.Itoa(int(mtu)))
+	}
+	if err != nil || name != last.name {
+		return nil
+	}
+	return &uplink{index, name, mtu}
+}
+
 // withRecorded adds the links that plumb has made forward already.
-func (h *Host) withRecorded(ups []uplink) ([]uplink, error) {
-	records, err := h.nat.RecordsOf(false)
+func (h *Host) withRecorded(gen uint32, ups []uplink) ([]uplink, error) {
+	records, err := h.nat.RecordsAt(gen, false)
 	if err != nil {
 		return nil, fmt.Errorf("read which links plumb has made forward: %w", err)
 	}
@@ -102,7 +142,7 @@ func (h *Host) findUplinks(n Network, routes []rtnl.Route) ([]uplink, error) {
 		return ups, nil
 	}
 	for _, index := range defaultLinks(routes) {
-		link, err := h.rtnl.LinkWithoutStats(index)
+		link, err := h.rtnl.LinkGist(index)
 		if errors.Is(err, unix.ENODEV) || err == nil && isHostEnd(link) {
 			continue
 		}

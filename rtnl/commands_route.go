@@ -38,6 +38,7 @@ func (w *commander) route(typ uint16, r *Route) []string {
 		s.say("src", take(&r.PrefSrc).String())
 	}
 	s.number("metric", uint64(take(&r.Priority)))
+	s.number("expires", uint64(take(&r.Expires)))
 	w.routeTable(&s, r, kind)
 	if m := r.Metrics; m != nil && m.Lock == 0 && m.Rest == nil {
 		s.number("mtu", uint64(m.MTU))

@@ -3,6 +3,7 @@ package rtnl
 import (
 	"fmt"
 	"net"
+	"strconv"
 
 	"plumb/rtnl/wire"
 
@@ -189,16 +190,34 @@ func (c *Conn) LinkByIndex(index uint32) (*Link, error) {
 	return wire.Get(c.Conn, getLink.New(0, &Link{Index: index}, fmt.Sprintf("get link %d", index)), &newLink)
 }
 
-// LinkWithoutStats is LinkByIndex without Stats, which are most of what the kernel tells of a link.
-func (c *Conn) LinkWithoutStats(index uint32) (*Link, error) {
-	return wire.Get(c.Conn, withoutStats(index), &newLink)
+// The gist of a link is what most who ask by an index want to know of it: of the some thousand bytes that the kernel tells, this is what is read.
+var (
+	linkGistTable = wire.Table[*Link]{Rows: func(l *Link) wire.Rows {
+		return wire.Of(l,
+			wire.Field("ifi_family", &l.Family),
+			wire.Pad(1),
+			wire.Field("ifi_type", &l.Type),
+			wire.Field("ifi_index", &l.Index),
+			wire.Field("ifi_flags", &l.Flags),
+			wire.Field("ifi_change", &l.Change),
+			wire.String(unix.IFLA_IFNAME, "IFLA_IFNAME", &l.Name),
+			wire.U32(unix.IFLA_MTU, "IFLA_MTU", &l.MTU),
+			wire.U32(unix.IFLA_GROUP, "IFLA_GROUP", &l.Group),
+			wire.U8(unix.IFLA_OPERSTATE, "IFLA_OPERSTATE", &l.OperState),
+		)
+	}}
+	linkGist = wire.Message[Link]{Type: unix.RTM_NEWLINK, Name: newLink.Name, Body: &linkGistTable}
+)
+
+// LinkGist is LinkByIndex, of which only the fixed struct, the name, the MTU, the group and the state are read.
+func (c *Conn) LinkGist(index uint32) (*Link, error) {
+	l := new(Link)
+	return l, c.Do(AskLinkGist(index, l))
 }
 
-// AskLink is the question that LinkWithoutStats asks, to be sent with others: the answer goes to l.
-func AskLink(index uint32, l *Link) wire.Request { return wire.Into(withoutStats(index), &newLink, l) }
-
-func withoutStats(index uint32) wire.Request {
-	return getLink.New(0, &Link{Index: index, ExtMask: ExtSkipStats}, fmt.Sprintf("get link %d", index))
+// AskLinkGist is the question that LinkGist asks, to be sent with others: the answer goes to l.
+func AskLinkGist(index uint32, l *Link) wire.Request {
+	return wire.Into(getLink.New(0, &Link{Index: index, ExtMask: ExtSkipStats}, "get link "+strconv.FormatUint(uint64(index), 10)), &linkGist, l)
 }
 
 // Links lists all links of the namespace.

@@ -69,3 +69,24 @@ func TestAwaitLocal(t *testing.T) {
 		waiting.Close()
 	}
 }
+
+// What is sent to an address that has a route of LocalFor's is the namespace's own, without any worker: here there is not even such an address. The kernel means to
+// take it away again.
+func TestLocalFor(t *testing.T) {
+	t.Parallel()
+	c := dialIn(t, lab.NewNS(t), wire.Config{})
+	addr := netip.MustParseAddr("fd00::1")
+	if err := c.Do(SetUp(1, "set lo up")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.RouteTo(addr); err == nil {
+		t.Fatalf("before: %+v", r)
+	}
+	var r Route
+	if err := c.Do(NewRoute(LocalFor(10, 1, addr), "receive"), AskRouteTo(addr, &r)); err != nil {
+		t.Fatal(err)
+	}
+	if r.Type != unix.RTN_LOCAL || r.Dst != addr || r.Table != unix.RT_TABLE_LOCAL || r.CacheInfo == nil || r.CacheInfo.Expires <= 0 {
+		t.Errorf("got %+v, %+v", r, r.CacheInfo)
+	}
+}

@@ -114,6 +114,16 @@ func routeMessages() []message {
 			ip:   "-6 route", answer: `{"dst":"default","gateway":"fd00::1","dev":"eth0"}`,
 		},
 		{
+			name: "route-local-for", command: "ip -6 route add local fd03::1 dev eth0 expires 10 proto static", before: inside, inside: true,
+			run: do(func(s string) wire.Request {
+				return rtnl.NewRoute(rtnl.LocalFor(10, eth0, netip.MustParseAddr("fd03::1")), s)
+			}),
+			seen: route(func(r *rtnl.Route) bool {
+				return r.Destination() == prefix("fd03::1/128") && r.Type == unix.RTN_LOCAL && r.CacheInfo.Expires > 0
+			}),
+			ip: "-6 route show table local", answer: `{"dst":"fd03::1","dev":"eth0","protocol":"4","metric":1024}`,
+		},
+		{
 			name: "route-metrics", command: "ip route add 10.7.0.0/16 dev eth0 src 10.0.0.2 metric 9 table 1000 mtu 1300 scope link proto static", before: inside, inside: true,
 			run: do(func(s string) wire.Request {
 				r := rtnl.OnLink(eth0, prefix("10.7.0.0/16"))

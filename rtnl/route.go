@@ -47,6 +47,7 @@ type Route struct {
 	CacheInfo *RouteCacheInfo
 	Pref      *RoutePref // IPv6 only
 	NextHopID uint32
+	Expires   uint32 // in a request, IPv6 only: seconds, after which the kernel takes the route away; 0: never. An answer has it in CacheInfo
 	Rest      []wire.Attr
 }
 
@@ -75,6 +76,7 @@ var routeTable = wire.Table[*Route]{Rows: func(r *Route) wire.Rows {
 		wire.Struct(unix.RTA_CACHEINFO, "RTA_CACHEINFO", &r.CacheInfo, &routeCacheInfoTable),
 		wire.Opt(unix.RTA_PREF, "RTA_PREF", &r.Pref),
 		wire.U32(rtaNextHopID, "RTA_NH_ID", &r.NextHopID),
+		wire.U32(unix.RTA_EXPIRES, "RTA_EXPIRES", &r.Expires),
 		wire.Unknown(&r.Rest, words.Group("route")),
 	)
 }}
@@ -101,6 +103,14 @@ func OnLink(index uint32, dst netip.Prefix) *Route {
 func Via(index uint32, dst netip.Prefix, gateway netip.Addr) *Route {
 	r := route(index, dst)
 	r.Gateway = gateway
+	return r
+}
+
+// LocalFor describes a route by which a namespace takes what is sent to an IPv6 address of a link's for its own, for some seconds, as in
+// ip -6 route add local fd00::2 dev eth0 expires 10. See AwaitLocal for what it is good for.
+func LocalFor(seconds, index uint32, addr netip.Addr) *Route {
+	r := route(index, netip.PrefixFrom(addr, addr.BitLen()))
+	r.Type, r.TableLow, r.Expires = unix.RTN_LOCAL, unix.RT_TABLE_LOCAL, seconds
 	return r
 }
 

@@ -33,7 +33,7 @@ var routeKinds = []kind{
 	{"address", unix.RTM_GETADDR, unix.RTM_NEWADDR, ifaddrmsg, []word{
 		{"", "IFA_ADDRESS"}, {"/", "ifa_prefixlen"}, {" local ", "IFA_LOCAL"}, {" dev ", "ifa_index"},
 	}},
-	{"route", unix.RTM_GETROUTE, unix.RTM_NEWROUTE, rtmsg, []word{
+	{kindRoute, unix.RTM_GETROUTE, unix.RTM_NEWROUTE, rtmsg, []word{
 		{"", "rtm_family"},
 		{" ", "rtm_type"},
 		{" ", "RTA_DST"},
@@ -94,6 +94,7 @@ var (
 const (
 	kindLink      = "link"
 	kindNeighbour = "neighbour"
+	kindRoute     = "route"
 	kindRule      = "nft rule"
 	kindSet       = "nft set"
 
@@ -219,7 +220,7 @@ func (r *reader) keep(t thing, id []word, in string) {
 		}
 		t.props[i].value = steady(t.props[i].value)
 	}
-	if t.kind == kindNeighbour && r.learnt(&t) || strings.Contains(t.value("rtm_flags"), "RTM_F_CLONED") {
+	if t.kind == kindNeighbour && r.learnt(&t) || t.kind == kindRoute && late(&t) || strings.Contains(t.value("rtm_flags"), "RTM_F_CLONED") {
 		return
 	}
 	t.name = in
@@ -237,6 +238,13 @@ func (r *reader) keep(t thing, id []word, in string) {
 		t.name += fmt.Sprintf(" #%08x", sum.Sum32())
 	}
 	r.things = append(r.things, t)
+}
+
+// late is of IPv6's routes that a worker of the kernel adds for each address and each link, some time after those are there (addrconf_dad_work, linkwatch_event).
+// The addresses and links are compared themselves.
+func late(t *thing) bool {
+	typ := t.value("rtm_type")
+	return t.value("rtm_family") == "AF_INET6" && (typ == "RTN_LOCAL" || typ == "RTN_MULTICAST") && t.value("RTA_TABLE") == "255"
 }
 
 // learnt tells neighbours that traffic has taught the kernel, which it forgets again, from those that somebody has put there: permanent

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ type space struct{ dev, inode uint64 }
 
 // A state is what would have been done in one namespace.
 type state struct {
-	route   wire.Transport // a socket of rtnetlink there; the first that was opened
+	route   wire.Transport // a socket of rtnetlink there, for probes
 	objects []object       // of nf_tables, that were made
 	gone    []object       // elements that were removed
 	commits uint32
@@ -40,7 +41,7 @@ func (p *Plan) Transport(family int) wire.Transport {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if s := p.state(t.space); s.route == nil {
-			s.route = t.real
+			s.route = t.probes
 		}
 	}
 	return t
@@ -67,7 +68,8 @@ type transport struct {
 	family int
 	space  space
 	real   wire.Transport
-	err    error // it could not be opened
+	probes wire.Transport // a second socket of rtnetlink: in the first there may be answers that are not read yet; nil for other families
+	err    error          // it could not be opened
 
 	answers [][]byte // datagrams of ours, which come before the kernel's
 	dump    bool     // what is asked of the kernel is a list, of which ours is a part: that it has no such table is the list's end
@@ -78,6 +80,11 @@ func (t *transport) open() (err error) {
 	t.space, err = spaceOf(func(st *unix.Stat_t) error { return unix.Stat("/proc/thread-self/ns/net", st) })
 	if err == nil {
 		t.real, err = wire.Socket(t.family)
+	}
+	if err == nil && t.family == unix.NETLINK_ROUTE {
+		if t.probes, err = wire.Socket(t.family); err != nil {
+			err = errors.Join(err, t.real.Close())
+		}
 	}
 	return err
 }
@@ -157,9 +164,12 @@ func (t *transport) Close() error {
 		return nil // there is nothing to close
 	}
 	t.plan.mu.Lock()
-	if s := t.plan.state(t.space); s.route == t.real {
+	if s := t.plan.state(t.space); s.route == t.probes {
 		s.route = nil
 	}
 	t.plan.mu.Unlock()
+	if t.probes != nil {
+		return errors.Join(t.real.Close(), t.probes.Close())
+	}
 	return t.real.Close()
 }

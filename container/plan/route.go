@@ -39,12 +39,20 @@ func (t *transport) changeRoute(m *message) unix.Errno {
 		}
 		a, ok := netip.AddrFromSlice(attr(m.body[unix.SizeofIfAddrmsg:], unix.IFA_ADDRESS))
 		if ok && m.typ == unix.RTM_NEWADDR {
+			if m.has(unix.NLM_F_EXCL) && s.hasAddr(m.body[4:8], a) {
+				return unix.EEXIST
+			}
 			s.local[a] = native.Uint32(m.body[4:])
 		} else {
 			delete(s.local, a)
 		}
 	}
 	return 0
+}
+
+// hasAddr asks the kernel whether a link, by its index, has an IPv6 address already: struct ifaddrmsg, linux/if_addr.h.
+func (s *state) hasAddr(index []byte, a netip.Addr) bool {
+	return s.route != nil && probe(s.route, unix.RTM_GETADDR, 0, []byte{unix.AF_INET6, 0, 0, 0}, index, attribute(unix.IFA_ADDRESS, a.AsSlice())) == 0
 }
 
 // newLink is EEXIST where the name or the index of a link or of its peer is taken (rtnl_newlink, net/core/rtnetlink.c).

@@ -197,7 +197,7 @@ func (t *transport) askTables(m *message) (answered bool) {
 		nft | unix.NFT_MSG_GETRULE: nft | unix.NFT_MSG_NEWRULE, nft | unix.NFT_MSG_GETSET: nft | unix.NFT_MSG_NEWSET,
 		nft | unix.NFT_MSG_GETSETELEM: nft | unix.NFT_MSG_NEWSETELEM,
 	}[m.typ]
-	t.genID = m.typ == nft|unix.NFT_MSG_GETGEN
+	t.genID = t.genID || m.typ == nft|unix.NFT_MSG_GETGEN
 	switch {
 	case made == 0:
 		return false

@@ -29,6 +29,11 @@ type Transport interface {
 	Close() error
 }
 
+// A Controller is a Transport with a descriptor, for what no message asks for: ioctl(2).
+type Controller interface {
+	Control(f func(fd int)) error
+}
+
 // socket is a netlink socket in the namespace of the thread that dialled it.
 //
 // It sends and receives on the file descriptor itself: mdlayher/socket starts a goroutine for each call to watch
@@ -134,6 +139,10 @@ func recvfrom(fd int, b []byte) (n int, from unix.RawSockaddrNetlink, err error)
 	return int(r), from, nil
 }
 
+func (s *socket) Control(f func(fd int)) error {
+	return s.pollError(s.raw.Control(func(fd uintptr) { f(int(fd)) }))
+}
+
 func (s *socket) Join(group uint32) error { return s.conn.JoinGroup(group) }
 
 func (s *socket) Grow(bytes int) error {
@@ -153,7 +162,7 @@ func (s *socket) Close() error {
 
 // pollError is err, which did not come from the kernel, or os.ErrClosed: a RawConn has a private error for that.
 func (s *socket) pollError(err error) error {
-	if s.closed.Load() {
+	if err != nil && s.closed.Load() {
 		return os.ErrClosed
 	}
 	return err

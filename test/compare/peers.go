@@ -26,7 +26,7 @@ func InProcess(floor, small string, steps *Steps) []bench.Rival {
 }
 
 // A peer is vishvananda/netlink and google/nftables at their best: sockets kept open, the peer made in its namespace, one queue a side, elements
-// of sets instead of rules. It does plumb's job but for the leases, the look at what is free, and the undoing of what fails.
+// of sets instead of rules. It changes what plumb changes, element by element and route by route, but does not look what is free, and does not undo what fails.
 type peer struct {
 	dual   bool // or else IPv4 and masquerading alone, the small floor's job
 	host   *netlink.Handle
@@ -34,6 +34,7 @@ type peer struct {
 	own    *netns.NS
 	set4   *nftables.Set
 	set6   *nftables.Set
+	held   []heldIn
 	link   *netlink.Veth
 	fail   error
 }
@@ -41,7 +42,7 @@ type peer struct {
 // Peer is the one or the other.
 func Peer(dual bool) bench.Rival {
 	p := &peer{dual: dual}
-	name, what := "vishvananda + google", "most of the same job"
+	name, what := "vishvananda + google", "the same job, but for what plumb asks"
 	if !dual {
 		name, what = name+", small", "IPv4 and masquerading alone"
 	}
@@ -57,6 +58,7 @@ func Peer(dual bool) bench.Rival {
 var (
 	addr4, gateway4 = net.IPv4(10, 0, 0, 3).To4(), net.IPv4(10, 0, 0, 1).To4()
 	addr6, gateway6 = net.ParseIP("fd70:6c75:6d62::3"), net.ParseIP("fe80::1")
+	own6            = net.ParseIP("fe80::2")
 	nearMAC, farMAC = net.HardwareAddr{2, 0, 0, 0, 0, 1}, net.HardwareAddr{2, 0, 0, 0, 0, 2}
 )
 
@@ -87,12 +89,22 @@ func (p *peer) begin(s *bench.Stage) (err error) {
 // table makes the table that stands.
 func (p *peer) table() error {
 	t := p.tables.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "peer"})
-	p.set4 = &nftables.Set{Table: t, Name: "masq4", KeyType: nftables.TypeIPAddr}
-	p.set6 = &nftables.Set{Table: t, Name: "masq6", KeyType: nftables.TypeIP6Addr}
+	p.set4 = &nftables.Set{Table: t, Name: "masq4", KeyType: nftables.TypeIPAddr, Interval: p.dual}
+	p.set6 = &nftables.Set{Table: t, Name: "masq6", KeyType: nftables.TypeIP6Addr, Interval: p.dual}
 	chain := p.tables.AddChain(&nftables.Chain{
 		Table: t, Name: "postrouting", Type: nftables.ChainTypeNAT, Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
 	})
-	if err := errors.Join(p.tables.AddSet(p.set4, nil), p.tables.AddSet(p.set6, nil)); err != nil {
+	var subnet4, subnet6 []nftables.SetElement // which all containers share; the small one has addresses, as they come
+	if p.dual {
+		subnet4 = []nftables.SetElement{{Key: net.IPv4(10, 0, 0, 0).To4()}, {Key: net.IPv4(10, 0, 1, 0).To4(), IntervalEnd: true}}
+		subnet6 = []nftables.SetElement{{Key: net.ParseIP("fd70:6c75:6d62::")}, {Key: net.ParseIP("fd70:6c75:6d62:1::"), IntervalEnd: true}}
+		p.held = heldBy(t)
+	}
+	err := errors.Join(p.tables.AddSet(p.set4, subnet4), p.tables.AddSet(p.set6, subnet6))
+	for _, h := range p.held {
+		err = errors.Join(err, p.tables.AddSet(h.set, nil))
+	}
+	if err != nil {
 		return err
 	}
 	for _, r := range []struct {
@@ -109,6 +121,28 @@ func (p *peer) table() error {
 		}})
 	}
 	return p.tables.Flush()
+}
+
+// heldIn is what is held of a container in a set or a map.
+type heldIn struct {
+	set      *nftables.Set
+	elements []nftables.SetElement
+}
+
+// heldBy is all of it, as plumb's table has it: what its link has, its leases, and what it may send from.
+func heldBy(t *nftables.Table) []heldIn {
+	name := append([]byte(peerName), make([]byte, unix.IFNAMSIZ-len(peerName))...)
+	from := func(addr net.IP) []byte { return append(append([]byte{}, name...), addr...) }
+	const comment, taken = "web", "web if 1048577 at 1234.567"
+	ifName, ip4, ip6 := nftables.TypeIFName, nftables.TypeIPAddr, nftables.TypeIP6Addr
+	has := append(append([]byte{}, addr4...), addr6...)
+	return []heldIn{
+		{&nftables.Set{Table: t, Name: "link", IsMap: true, KeyType: ifName, DataType: nftables.MustConcatSetType(ip4, ip6)}, []nftables.SetElement{{Key: name, Val: has, Comment: taken}}},
+		{&nftables.Set{Table: t, Name: "lease4", IsMap: true, KeyType: ip4, DataType: ifName}, []nftables.SetElement{{Key: addr4, Val: name, Comment: taken}}},
+		{&nftables.Set{Table: t, Name: "member4", Concatenation: true, KeyType: nftables.MustConcatSetType(ifName, ip4)}, []nftables.SetElement{{Key: from(addr4), Comment: comment}}},
+		{&nftables.Set{Table: t, Name: "lease6", IsMap: true, KeyType: ip6, DataType: ifName}, []nftables.SetElement{{Key: addr6, Val: name, Comment: taken}}},
+		{&nftables.Set{Table: t, Name: "member6", Concatenation: true, KeyType: nftables.MustConcatSetType(ifName, ip6)}, []nftables.SetElement{{Key: from(addr6), Comment: comment}, {Key: from(own6), Comment: comment}}},
+	}
 }
 
 // must remembers the first failure.
@@ -131,6 +165,7 @@ func (p *peer) up(s *bench.Stage) error {
 		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 		if err == nil && p.dual {
 			p.must("accept_ra", os.WriteFile("/proc/sys/net/ipv6/conf/eth0/accept_ra", []byte("0"), 0))
+			p.must("ping", openPing())
 		}
 		return handle{h}, err
 	})
@@ -139,6 +174,10 @@ func (p *peer) up(s *bench.Stage) error {
 	}
 	defer inside.Close()
 	p.inside(inside.Handle)
+	if p.dual {
+		_, err := p.host.LinkByIndex(peerIndex) // before it answers, the kernel gives the link its queue
+		p.must("host's end", err)
+	}
 	return p.fail
 }
 
@@ -148,6 +187,16 @@ type handle struct{ *netlink.Handle }
 func (h handle) Close() error {
 	h.Handle.Close()
 	return nil
+}
+
+// openPing opens the ping range, as far as the user namespace has groups.
+func openPing() error {
+	const path = "/proc/sys/net/ipv4/ping_group_range"
+	err := os.WriteFile(path, []byte("0 2147483647"), 0)
+	if errors.Is(err, unix.EINVAL) {
+		err = os.WriteFile(path, []byte("0 0"), 0)
+	}
+	return err
 }
 
 // pair makes the pair of links, and sets the host's end up.
@@ -185,10 +234,11 @@ func (p *peer) inside(h *netlink.Handle) {
 	p.must("gateway inside", h.RouteAdd(&netlink.Route{LinkIndex: farIndex, Dst: host(gateway4, 32), Scope: netlink.SCOPE_LINK}))
 	p.must("default inside", h.RouteAdd(&netlink.Route{LinkIndex: farIndex, Gw: gateway4}))
 	if p.dual {
-		p.must("fe80::2 inside", h.AddrAdd(far, &netlink.Addr{IPNet: host(net.ParseIP("fe80::2"), 64), Flags: unix.IFA_F_NODAD}))
+		p.must("fe80::2 inside", h.AddrAdd(far, &netlink.Addr{IPNet: host(own6, 64), Flags: unix.IFA_F_NODAD}))
 		p.must("IPv6 inside", h.AddrAdd(far, &netlink.Addr{IPNet: host(addr6, 64), Flags: unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE}))
 		p.must("neighbour inside", h.NeighSet(&netlink.Neigh{LinkIndex: farIndex, Family: unix.AF_INET6, State: unix.NUD_PERMANENT, IP: gateway6, HardwareAddr: nearMAC}))
 		p.must("IPv6 default inside", h.RouteAdd(&netlink.Route{LinkIndex: farIndex, Gw: gateway6}))
+		p.must("receive inside", h.RouteAdd(&netlink.Route{LinkIndex: farIndex, Dst: host(addr6, 128), Type: unix.RTN_LOCAL, Table: unix.RT_TABLE_LOCAL}))
 	}
 	p.must("lo up", h.LinkSetUp(lo))
 }
@@ -197,15 +247,17 @@ func host(ip net.IP, bits int) *net.IPNet {
 	return &net.IPNet{IP: ip, Mask: net.CIDRMask(bits, 8*len(ip))}
 }
 
-// elements adds the container to the sets, or takes it out.
-func (p *peer) elements(add bool) error {
+// elements adds the container to the sets, or takes it out, in one batch.
+func (p *peer) elements(add bool) (err error) {
 	change := p.tables.SetAddElements
 	if !add {
 		change = p.tables.SetDeleteElements
 	}
-	err := change(p.set4, []nftables.SetElement{{Key: addr4}})
-	if p.dual {
-		err = errors.Join(err, change(p.set6, []nftables.SetElement{{Key: addr6}}))
+	if !p.dual {
+		err = change(p.set4, []nftables.SetElement{{Key: addr4}})
+	}
+	for _, h := range p.held {
+		err = errors.Join(err, change(h.set, h.elements))
 	}
 	return errors.Join(err, p.tables.Flush())
 }

@@ -76,23 +76,23 @@ func (r *recorder) sent(e wire.Event) {
 	last.messages = append(last.messages, bytes.Clone(e.Message))
 }
 
-// script is for the namespace that was attached under name. Left out is what only asks, but for the last question, and what was refused
-// since it was there already.
+// script is for the namespace that was attached under name. Left out is what only asks, and what was refused since it was there already. The question for the link
+// that was made does more: the kernel gives it its queue before it answers (rtnl_getlink, net/core/rtnetlink.c).
 func (r *recorder) script(name string, ns *netns.NS) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var b strings.Builder
-	fds, inodes := 0, 0
+	fds, inodes, made := 0, 0, uint32(0)
 	_, inode := ns.ID()
 	for _, g := range r.groups {
-		kind := g.kind(name)
-		data := g.datagram(kind == "await")
+		kind, data := g.kind(name), g.datagram(made)
 		if kind == "" || len(data) == 0 && g.sysctl == "" {
 			continue
 		}
 		fmt.Fprintf(&b, "%s%s\n%s %s%s\n", scriptLabel, strings.ReplaceAll(g.purpose, name, "web"), kind, hex.EncodeToString(data), g.value)
 		if at := bytes.Index(data, nsFD(ns)); kind == "host" && at >= 0 {
 			fds++
+			made = indexOf(data)
 			fmt.Fprintf(&b, "fd %d\n", at+unix.SizeofNlAttr)
 		}
 		if at := bytes.Index(data, []byte("ns="+strconv.FormatUint(inode, 10))); at >= 0 {
@@ -101,7 +101,7 @@ func (r *recorder) script(name string, ns *netns.NS) (string, error) {
 		}
 	}
 	text := b.String()
-	if fds != 1 || inodes != 1 || strings.Count(text, "await ") != 1 || !strings.Contains(text, "nft ") {
+	if fds != 1 || inodes != 1 || !strings.Contains(text, "nft ") {
 		return "", fmt.Errorf("the attach was not as floor/replay.c knows it: %d namespaces, %d inodes:\n%s", fds, inodes, text)
 	}
 	return text, nil
@@ -126,31 +126,24 @@ func (g *group) kind(name string) string {
 		return ""
 	case g.namespace != name:
 		return "host"
-	case typeOf(g.messages[len(g.messages)-1]) == unix.RTM_GETROUTE:
-		if len(g.messages) == 1 {
-			return "" // asked again, as it was not there yet
-		}
-		return "await"
 	}
 	return "inside"
 }
 
-// datagram is the group's messages that count, of which the last that changes something is acknowledged. With awaits the question at the end is one
-// of them.
-func (g *group) datagram(awaits bool) (data []byte) {
+// datagram is the group's messages that count, of which the last that changes something is acknowledged. made is the index of the link that was made before.
+func (g *group) datagram(made uint32) (data []byte) {
 	const flagsAt, seqAt = 6, 8
 	acknowledged := -1
 	var kept [][]byte
-	for i, m := range g.messages {
-		question := g.family == unix.NETLINK_ROUTE && asks(typeOf(m))
-		last := i == len(g.messages)-1
-		if question && !(awaits && last) || !question && g.refused[binary.NativeEndian.Uint32(m[seqAt:])] {
+	for _, m := range g.messages {
+		question := g.family == unix.NETLINK_ROUTE && asks(typeOf(m)) && !(typeOf(m) == unix.RTM_GETLINK && made != 0 && indexOf(m) == made)
+		if question || g.refused[binary.NativeEndian.Uint32(m[seqAt:])] {
 			continue
 		}
 		if g.family == unix.NETLINK_NETFILTER && typeOf(m) == unix.NFNL_MSG_BATCH_BEGIN {
 			m = anyGeneration(m)
 		}
-		if !question && g.family == unix.NETLINK_ROUTE {
+		if g.family == unix.NETLINK_ROUTE && !asks(typeOf(m)) {
 			acknowledged = len(kept)
 		}
 		kept = append(kept, m)
@@ -175,6 +168,9 @@ func anyGeneration(m []byte) []byte {
 	binary.NativeEndian.PutUint32(m, uint32(len(m)))
 	return m
 }
+
+// indexOf is ifi_index of a message about a link: struct ifinfomsg, linux/rtnetlink.h.
+func indexOf(m []byte) uint32 { return binary.NativeEndian.Uint32(m[unix.SizeofNlMsghdr+4:]) }
 
 func typeOf(m []byte) uint16 { return binary.NativeEndian.Uint16(m[4:]) }
 

@@ -8,7 +8,6 @@
  *	fd OFFSET              in the group before it, the descriptor of the namespace (IFLA_NET_NS_FD)
  *	inode OFFSET           in the group before it, the inode of the namespace, as ten decimal digits (in IFLA_IFALIAS)
  *	ra                     net.ipv6.conf.eth0.accept_ra = 0, inside
- *	await HEX              a group to the container's rtnetlink whose last message asks for the route to its IPv6 address: until that is local
  *	ping                   net.ipv4.ping_group_range opened, inside
  *	sysctl PATH=VALUE      a file of the host's below /proc: sys/net/...
  *
@@ -22,10 +21,9 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <time.h>
 
-enum kind { HOST, NFT, INSIDE, AWAIT, RA, PING, SYSCTL };
+enum kind { HOST, NFT, INSIDE, RA, PING, SYSCTL };
 enum { MOST = 16, DIGITS = 10 };
 
 static struct step {
@@ -58,7 +56,7 @@ static void bytes(struct datagram *d, const char *hex) {
 		d->b[d->len++] = b;
 	for (uint32_t at = 0; at < d->len;) {
 		struct nlmsghdr *h = (void *)(d->b + at);
-		if (h->nlmsg_flags & NLM_F_ACK)
+		if (h->nlmsg_flags & NLM_F_ACK || h->nlmsg_type == RTM_GETLINK)
 			d->awaited = h->nlmsg_seq;
 		d->at = at;
 		d->seq = h->nlmsg_seq;
@@ -67,7 +65,7 @@ static void bytes(struct datagram *d, const char *hex) {
 }
 
 static void read_script(const char *path) {
-	static const char *const names[] = {"host", "nft", "inside", "await", "ra", "ping", "sysctl"};
+	static const char *const names[] = {"host", "nft", "inside", "ra", "ping", "sysctl"};
 	static char line[3 * sizeof steps[0].d.b], hex[sizeof line];
 	FILE *f = fopen(path, "re");
 	if (!f)
@@ -100,17 +98,12 @@ static void enter(int ns) {
 }
 
 static struct {
-	int ns, route, events, ping, conf6;
+	int ns, route, ping, conf6;
 } inside;
 
 static void open_inside(void) {
 	enter(inside.ns);
 	inside.route = dial(NETLINK_ROUTE);
-	inside.events = dial(NETLINK_ROUTE);
-	/* A socket without a number would not get what the kernel sends by itself: that has number 0, whose own socket is passed over. */
-	struct sockaddr_nl any = {.nl_family = AF_NETLINK};
-	if (bind(inside.events, (void *)&any, sizeof any))
-		die("bind");
 	inside.ping = openat(proc, "sys/net/ipv4/ping_group_range", O_RDWR | O_CLOEXEC);
 	inside.conf6 = openat(proc, "sys/net/ipv6/conf", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	enter(home);
@@ -121,7 +114,6 @@ static void open_inside(void) {
 static void close_inside(void) {
 	close(inside.ns);
 	close(inside.route);
-	close(inside.events);
 	close(inside.ping);
 	close(inside.conf6);
 }
@@ -137,59 +129,6 @@ static void allow_ping(void) {
 	static const char all[] = "0 2147483647", own[] = "0 0";
 	if (pwrite(inside.ping, all, sizeof all - 1, 0) < 0 && pwrite(inside.ping, own, sizeof own - 1, 0) < 0)
 		die("ping_group_range");
-}
-
-/* local sends messages of which the last asks for a route, and says whether that is local. */
-static int local(const char *b, uint32_t len, uint32_t question) {
-	static char in[32768];
-	if (send(inside.route, b, len, 0) < 0)
-		die("send");
-	for (;;) {
-		int n = recv(inside.route, in, sizeof in, MSG_DONTWAIT);
-		if (n < 0)
-			die("recv");
-		for (struct nlmsghdr *h = (void *)in; NLMSG_OK(h, (uint32_t)n); h = NLMSG_NEXT(h, n)) {
-			int is_error = h->nlmsg_type == NLMSG_ERROR;
-			errno = is_error ? -((struct nlmsgerr *)NLMSG_DATA(h))->error : 0;
-			if (h->nlmsg_seq == question)
-				return !is_error && ((struct rtmsg *)NLMSG_DATA(h))->rtm_type == RTN_LOCAL;
-			if (errno)
-				die("set lo up");
-		}
-	}
-}
-
-/* come says whether what was received tells of the local route that the last message of d asks for. */
-static int come(char *in, int n, const struct datagram *d) {
-	enum { TO = NLMSG_HDRLEN + sizeof(struct rtmsg), ADDRESS = 16 };
-	const char *asked = d->b + d->at + TO + NLA_HDRLEN; /* RTA_DST is its first attribute */
-	for (struct nlmsghdr *h = (void *)in; NLMSG_OK(h, (uint32_t)n); h = NLMSG_NEXT(h, n)) {
-		struct rtmsg *m = NLMSG_DATA(h);
-		if (h->nlmsg_type == RTM_NEWROUTE && m->rtm_type == RTN_LOCAL && m->rtm_dst_len == 8 * ADDRESS)
-			for (struct rtattr *a = RTM_RTA(m); (char *)a < (char *)h + h->nlmsg_len && a->rta_len; a = (void *)((char *)a + RTA_ALIGN(a->rta_len)))
-				if (a->rta_type == RTA_DST && !memcmp(RTA_DATA(a), asked, ADDRESS))
-					return 1;
-	}
-	return 0;
-}
-
-/* await_local takes the event itself for the answer, as plumb does. */
-static void await_local(const struct datagram *d) {
-	if (local(d->b, d->len, d->seq))
-		return;
-	static char in[32768];
-	int n, group = RTNLGRP_IPV6_ROUTE;
-	struct timeval second = {.tv_sec = 1};
-	setsockopt(inside.events, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-	if (setsockopt(inside.events, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group))
-		die("listen");
-	if (local(d->b + d->at, d->len - d->at, d->seq))
-		return;
-	do {
-		n = recv(inside.events, in, sizeof in, 0);
-		if (n < 0)
-			die("wait for the address");
-	} while (!come(in, n, d));
 }
 
 static void patch(struct step *s) {
@@ -234,9 +173,6 @@ static void make(int pid) {
 			break;
 		case INSIDE:
 			must(inside.route, &s->d, "inside");
-			break;
-		case AWAIT:
-			await_local(&s->d);
 			break;
 		case RA:
 			no_advertisements();
