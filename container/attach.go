@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"plumb/container/netns"
@@ -101,7 +102,8 @@ type attacher struct {
 	changed []nat.Record     // what was changed of the host's forwarding
 	taken   time.Duration    // CLOCK_BOOTTIME of the leases
 	seen    *nat.Sight       // what was seen of free addresses while the pair was made, or nil
-	opening chan error       // the end of openInside, which goes on beside the rest; nil where it has not begun, or was waited for
+	opening chan error       // the end of openAhead, which goes on beside the rest; nil where it has not begun, or was waited for
+	claimed atomic.Bool      // somebody sees to openInside
 	inside  *rtnl.Conn       // in the container
 	sysctls sysctls          // in the container
 	peer    uint32           // index of the container's link
@@ -210,13 +212,7 @@ func (a *attacher) prepare() (err error) {
 	a.HostIndex, a.peer, a.hostMAC = a.host.randomIndex(), firstIndex, a.host.randomMAC()
 	a.story.holds(a.net.Name, a.target)
 	a.opening = make(chan error, 1)
-	go func() {
-		err := a.openInside()
-		if err == nil && a.host.tracer == nil { // with one, things are told one after the other
-			a.seen, _ = a.host.nat.Look(&nat.Attachment{IPv4: a.place4(), IPv6: a.place6()}) // if it fails, the attach will say why
-		}
-		a.opening <- err
-	}()
+	go a.openAhead()
 	if a.host.plans {
 		return a.opened() // a plan looks there before it says that the pair can be made
 	}

@@ -53,19 +53,37 @@ func (a *attacher) allowPing() {
 	}
 }
 
-// opened waits for openInside.
-func (a *attacher) opened() error {
-	if a.opening == nil {
-		return nil
+// openAhead is openInside beside the making of the pair, and a look at which addresses are free.
+func (a *attacher) openAhead() {
+	if !a.claimed.CompareAndSwap(false, true) {
+		return
 	}
-	err := <-a.opening
+	err := a.openInside()
+	if err == nil && a.host.tracer == nil { // with one, things are told one after the other
+		a.seen, _ = a.host.nat.Look(&nat.Attachment{IPv4: a.place4(), IPv6: a.place6()}) // if it fails, the attach will say why
+	}
+	a.opening <- err
+}
+
+// opened waits for openAhead. On a busy machine that may not have got its turn yet: then it need not come.
+func (a *attacher) opened() (err error) {
+	switch {
+	case a.opening == nil:
+		return nil
+	case a.claimed.CompareAndSwap(false, true):
+		err = a.openInside()
+	default:
+		err = <-a.opening
+	}
 	a.opening = nil
 	return err
 }
 
 // close closes what openInside opened.
 func (a *attacher) close() {
-	_ = a.opened() // who needed it has asked
+	if a.opening != nil && !a.claimed.CompareAndSwap(false, true) {
+		<-a.opening // who needed it has asked
+	}
 	a.sysctls.close()
 	if a.inside != nil {
 		a.inside.Close() // whatever it says: the network stands, or has been taken back
