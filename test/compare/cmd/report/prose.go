@@ -27,14 +27,15 @@ const method = `
 - **In-process.** The time begins with the pid of a process that waits in a namespace with nothing in it, and ends when all is there. Sockets stay open, and the
   tables stand. The processes are started, and end, outside of the times, and the kernel is given 60 ms after each to be done with them.
 - **The floor for the same job** is ` + "`test/compare/floor/replay.c`" + `: the messages of one of plumb's own attaches, recorded by a tracer, without the questions, as
-  bytes in the groups in which plumb has sent them, with one acknowledgement a group. The namespace's descriptor and inode are put in. It opens the same sockets and
-  sysctls in the container, writes the same, and waits in the same way for the IPv6 address. ` + "`go test -run Replay`" + ` compares what it has made with what plumb had
+  bytes in the groups in which plumb has sent them, with one acknowledgement a group. The namespace's descriptor and inode are put in. It opens the same socket and
+  sysctls in the container, and writes the same. ` + "`go test -run Replay`" + ` compares what it has made with what plumb had
   made: links with their aliases, addresses, routes, neighbours, sysctls, and every element in nftables must be the same.
 - **The cold floor** is the same of the first container of a host: its messages make the table, too, and another switch is thrown. It and plumb have no other container
   beside them, and the table goes each time. After each time all floors and plumb are read back: links, addresses, routes, and what the table has of the container.
 - **The small floor** is ` + "`test/compare/floor/floor.c`" + `: IPv4 and masquerading alone, with one element and no lease.
 - **vishvananda/netlink and google/nftables** at their best: sockets kept open, the peer made in its namespace, one queue a side, elements instead of rules. Theirs
-  has the same links, addresses, routes, neighbours and alias, and two elements; no lease, no guard, no look at what is free, no undoing.
+  makes all that plumb's attach makes: links, addresses, routes, neighbours, alias, the six elements with their comments, ping for all; but it looks for nothing that is
+  free, sees to nothing that somebody else may have done, and undoes nothing.
 - **Programs** are measured from the start of the first to the end of the last: ` + "`ip`" + ` and ` + "`ip -batch`" + ` are scripts of sh that enter the namespace by nsenter, and set up IPv4 and
   masquerading alone; the CNI plugins (` + cniVersion + `, or where that cannot be had the installed ones) are run as a runtime runs them, with IPv4 alone. plumb sets up both families.
 - **Containers** run true of busybox in a root file system that has nothing else. runc and crun have a configuration without all that can be left out, and no

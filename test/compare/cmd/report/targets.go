@@ -88,7 +88,7 @@ func (f *figures) list() []target {
 		atMost("in-process set-up against the floor for the same job", 1.10, in("plumb, in-process"), in("floor"), "report"),
 		atMost("in-process set-up against the floor of IPv4 alone, which does less", 0, in("plumb, in-process"), in("small floor"), "report"),
 		atMost("the same with the table to make, against a floor that makes it", 0, in("plumb, in-process, cold"), in("floor, cold"), "report"),
-		faster("in-process set-up against vishvananda + google, most of the same job", 1.8, in("vishvananda + google"), in("plumb, in-process"), "report"),
+		faster("in-process set-up against vishvananda + google, the same job", 1.8, in("vishvananda + google"), in("plumb, in-process"), "report"),
 		faster("the same, where those set up IPv4 and masquerading alone", 0, in("vishvananda + google, small"), in("plumb, in-process"), "report"),
 		atMost("`plumb attach` against a C program that does the same", 2.0, plumb, up("C program"), "report"),
 		faster("`plumb attach` against `ip -batch` + `nft -f`", 2.6, up("ip-batch"), plumb, "bench"),
