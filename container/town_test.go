@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,15 @@ type town struct {
 	h    *container.Host
 	nat  *nat.Conn
 
+	mu      sync.Mutex // several plumbs may be at work at once
 	notices []string
+}
+
+// note is told what a user should know.
+func (w *town) note(s string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notices = append(w.notices, s)
 }
 
 func newTown(t testing.TB, options ...lab.Option) *town {
@@ -65,7 +74,7 @@ func townOn(t testing.TB, l *lab.Lab, host *clab.Host) *town {
 func (w *town) open() *container.Host {
 	w.t.Helper()
 	h, err := container.OpenHost(container.HostOptions{
-		NS: w.host.NS(), Tracer: w.host.Config().Tracer, Notice: func(s string) { w.notices = append(w.notices, s) },
+		NS: w.host.NS(), Tracer: w.host.Config().Tracer, Notice: w.note,
 	})
 	if err != nil {
 		w.t.Fatal(err)
