@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -182,6 +184,9 @@ func (m *machine) left() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.reap(); err != nil {
+		return nil, err
+	}
 	left, err := processes()
 	for i, was := range m.seen {
 		for _, line := range lab.Diff(was.state, now[i].state) {
@@ -212,6 +217,55 @@ func files() []string {
 		list = append(list, "/"+e.Name())
 	}
 	return list
+}
+
+// reap waits, as process 1 is to, for the processes whose parents have ended. One that does not end is left to who looks for such.
+func (m *machine) reap() error {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return err
+	}
+	for _, stat := range stats {
+		text, err := os.ReadFile(stat)
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(rest)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
+		if err != nil || len(fields) < 2 || fields[1] != "1" || m.knows(pid) {
+			continue
+		}
+		if err := awaitEnd(pid, runTime); err != nil {
+			return fmt.Errorf("wait for process %d: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+// knows says whether a process is one that was started here, for which its exec.Cmd waits.
+func (m *machine) knows(pid int) bool {
+	return slices.ContainsFunc(m.started, func(p *program) bool { return p.Process.Pid == pid })
+}
+
+// awaitEnd waits for the end of a child, but not longer than most.
+func awaitEnd(pid int, most time.Duration) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	end := time.Now().Add(most)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(max(0, time.Until(end).Milliseconds())))
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err == nil && n > 0 {
+			_, err = unix.Wait4(pid, nil, 0, nil)
+		}
+		return err
+	}
 }
 
 // processes are those that are neither this one nor the kernel's own, whose parent is kthreadd, process 2 (proc_pid_stat(5)).
