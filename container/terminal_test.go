@@ -12,29 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// openPTY returns both ends of a new pseudo-terminal. See pts(4).
-func openPTY(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals here: ", err)
-	}
-	t.Cleanup(func() { master.Close() })
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals here: ", err)
-	}
-	return master, slave
-}
+	"plumb/test/lab"
+)
 
 // runOnTerminal runs $SCRIPT (under a reaper if it begins with #init) on the terminal and says afterwards whether the terminal is ours again.
 func runOnTerminal() int {
@@ -55,7 +35,7 @@ func onTerminal(t *testing.T, script string, answer func(line string) string) st
 // onTerminalOf runs a helper on a new terminal, which is its controlling one.
 func onTerminalOf(t *testing.T, cmd *exec.Cmd, answer func(line string) string) string {
 	t.Helper()
-	master, slave := openPTY(t)
+	master, slave := lab.OpenPTY(t)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {

@@ -4,15 +4,12 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"plumb/test/lab"
-
-	"golang.org/x/sys/unix"
 )
 
 // What runs in plumb lab has the lab's internet, names, links and plumb itself, and all plumb commands work there.
@@ -86,7 +83,7 @@ func TestLabTerminal(t *testing.T) {
 	t.Parallel()
 	lab.NeedTool(t, "bash")
 	s := newSite(t)
-	master, slave := openPTY(t)
+	master, slave := lab.OpenPTY(t)
 	cmd := exec.Command(s.plumb, "lab")
 	cmd.Env = append(os.Environ(), "SHELL=/bin/bash", "HOME="+t.TempDir(), "TERM=dumb")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
@@ -125,26 +122,4 @@ func TestLabTerminal(t *testing.T) {
 	if cmd.ProcessState.ExitCode() != 5 {
 		t.Errorf("it ends with %v, want 5; it says\n%s", err, &all)
 	}
-}
-
-// openPTY returns both ends of a new pseudo-terminal. See pts(4).
-func openPTY(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals here: ", err)
-	}
-	t.Cleanup(func() { master.Close() })
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	slave, err = os.OpenFile("/dev/pts/"+strconv.Itoa(n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudo-terminals here: ", err)
-	}
-	return master, slave
 }
