@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
+	"plumb/container/netns"
 	"plumb/rtnl"
 	"plumb/rtnl/wire"
 
@@ -23,15 +25,26 @@ const workerTime = time.Second
 // awaitInside waits until the container receives what is sent to its IPv6 address, where the kernel has refused what receiveRequest asks for. Who does not, and asks
 // for the gateway's Ethernet address, asks again after a second. The network stands without it, too.
 func (a *attacher) awaitInside(ctx context.Context) error {
+	addr := a.Addr6.Addr()
+	return a.awaitLocal(ctx, a.target, a.net.Name, a.inside, addr, fmt.Sprintf("what is sent to %s in %s", addr, a.Name))
+}
+
+// awaitGateway6 waits until the host receives for the gateway's IPv6 address.
+func (a *attacher) awaitGateway6(ctx context.Context) error {
+	return a.awaitLocal(ctx, a.host.ns, hostName, a.host.rtnl, a.Gateway6, fmt.Sprintf("what %s sends to its gateway %s", a.Name, a.Gateway6))
+}
+
+// awaitLocal waits until a namespace receives for an IPv6 address. Where that takes too long a note says that what may be lost.
+func (a *attacher) awaitLocal(ctx context.Context, ns *netns.NS, name string, c *rtnl.Conn, addr netip.Addr, what string) error {
 	within, cancel := context.WithTimeout(ctx, workerTime)
 	defer cancel()
-	events, err := openThere(&a.story, a.target, a.net.Name, "socket(AF_NETLINK): NETLINK_ROUTE, to hear of a route", func() (*rtnl.Conn, error) { return a.dial(a.net.Name) })
+	events, err := openThere(&a.story, ns, name, "socket(AF_NETLINK): NETLINK_ROUTE, to hear of a route", func() (*rtnl.Conn, error) { return a.dial(name) })
 	if err == nil {
 		defer events.Close()
-		err = rtnl.AwaitLocal(within, a.inside, events, a.Addr6.Addr())
+		err = rtnl.AwaitLocal(within, c, events, addr)
 	}
 	if err != nil && ctx.Err() == nil {
-		a.host.notice(fmt.Sprintf("what is sent to %s in %s at first may be lost: %v", a.Addr6.Addr(), a.Name, err))
+		a.host.notice(fmt.Sprintf("%s at first may be lost: %v", what, err))
 	}
 	return ctx.Err()
 }
@@ -68,23 +81,6 @@ func (a *attacher) awaitQueue(ctx context.Context) error {
 	up, err := a.host.waitLink(ctx, a.HostIndex, workerTime, func(l *rtnl.Link) bool { return l == nil || l.OperState == rtnl.OperUp })
 	if !up && ctx.Err() == nil {
 		a.host.notice(fmt.Sprintf("what is sent to %s at first may be lost: %s has no queue yet: %v", a.Name, a.HostLink, cmp.Or(err, context.DeadlineExceeded)))
-	}
-	return ctx.Err()
-}
-
-// awaitGateway6 waits until the host receives for the gateway's IPv6 address.
-func (a *attacher) awaitGateway6(ctx context.Context) error {
-	events, err := openThere(&a.story, a.host.ns, hostName, "socket(AF_NETLINK): NETLINK_ROUTE, to hear of a route", func() (*rtnl.Conn, error) {
-		return rtnl.Dial(a.host.config(hostName, unix.NETLINK_ROUTE))
-	})
-	if err == nil {
-		defer events.Close()
-		within, cancel := context.WithTimeout(ctx, workerTime)
-		defer cancel()
-		err = rtnl.AwaitLocal(within, a.host.rtnl, events, a.Gateway6)
-	}
-	if err != nil && ctx.Err() == nil {
-		a.host.notice(fmt.Sprintf("what %s sends to its gateway %s at first may be lost: %v", a.Name, a.Gateway6, err))
 	}
 	return ctx.Err()
 }

@@ -144,8 +144,7 @@ func (h *Host) withdraw(link *rtnl.Link) error {
 
 // delRoute6 removes the route to a container. That of IPv4 goes with the gateway's address, which is the link's own.
 func delRoute6(index uint32, link string, addr netip.Addr) wire.Request {
-	route := rtnl.OnLink(index, netip.PrefixFrom(addr, addr.BitLen()))
-	return rtnl.DelRoute(route, "remove the route to "+addr.String()+" by "+link)
+	return rtnl.DelRoute(hostRoute6(index, addr), "remove the route to "+addr.String()+" by "+link)
 }
 
 // gatewayAddrs are the addresses of a host end.

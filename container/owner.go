@@ -70,7 +70,7 @@ func (a *attacher) setRoutes(requests []wire.Request, route6 int) error {
 	if err := a.putAway(); err != nil || !taken6 {
 		return err
 	}
-	return a.host.rtnl.Do(rtnl.ReplaceRoute(a.route6(), "reach "+a.Addr6.Addr().String()+" by "+a.HostLink))
+	return a.host.rtnl.Do(rtnl.ReplaceRoute(hostRoute6(a.HostIndex, a.Addr6.Addr()), "reach "+a.Addr6.Addr().String()+" by "+a.HostLink))
 }
 
 // putAway takes the container's addresses from whoever has them and does not stand any more. Where one stands: errLost.
@@ -97,10 +97,9 @@ func (a *attacher) putAway() error {
 	return nil
 }
 
-// route6 is the host's route to the container's IPv6 address.
-func (a *attacher) route6() *rtnl.Route {
-	addr := a.Addr6.Addr()
-	return rtnl.OnLink(a.HostIndex, netip.PrefixFrom(addr, addr.BitLen()))
+// hostRoute6 is the host's route to a container's IPv6 address, by its host end.
+func hostRoute6(hostIndex uint32, addr netip.Addr) *rtnl.Route {
+	return rtnl.OnLink(hostIndex, netip.PrefixFrom(addr, addr.BitLen()))
 }
 
 // inTheWay is the error of the repair of a link that lacks what another has in the table (EEXIST), or nil where it is none: the link is being taken down,

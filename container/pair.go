@@ -143,7 +143,7 @@ func (a *attacher) gatewayRequests() (requests []wire.Request, route6 int) {
 		}
 		route6 = len(requests)
 		requests = append(requests,
-			rtnl.NewRoute(a.route6(), "reach "+a.Addr6.Addr().String()+" by "+a.HostLink),
+			rtnl.NewRoute(hostRoute6(a.HostIndex, a.Addr6.Addr()), "reach "+a.Addr6.Addr().String()+" by "+a.HostLink),
 			knownNeigh(a.HostIndex, a.Addr6.Addr(), a.MAC, a.HostLink),
 		)
 	}
