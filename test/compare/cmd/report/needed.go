@@ -8,11 +8,10 @@ var titles = map[string]string{
 	"run":        "`plumb run`",
 	"tear-down":  "Tear-down",
 	"all":        "Many taken away at once",
-	"take": `A tenth of the floor is the time of a message or two that change a link: what Take sends and waits for before it returns is all that counts, and the rows of
-messages are the kernel's time. To come below, less of it would have to be waited for.`,
-	"many":   "The 1,000th",
-	"binary": "The binary",
-	"memory": "Memory",
+	"take":       "From the pool",
+	"many":       "The 1,000th",
+	"binary":     "The binary",
+	"memory":     "Memory",
 }
 
 // needed says what a profile cannot: why, and what would be needed.
@@ -28,8 +27,9 @@ shorten that, but many can share it (` + "`plumb detach` of several names, `--al
 when it is closed. What is left is the end of the container's mount and pid namespaces. runc and crun make no network at all; podman and docker do.`,
 	"tear-down": `A namespace that stays has its pair removed by RTM_DELLINK, which returns when the kernel's readers have gone by.`,
 	"all":       `The kernel takes most of it for the one RTM_DELLINK of all, in which it unregisters each link; the rest is one transaction of nftables.`,
-	"take":      `Taking is a transaction of nftables and a message or two, with their questions before. A tenth of the floor is about the time of one transaction.`,
-	"many":      `What grows with the links that there are grows in the kernel; ` + "`go test -bench Kth ./container`" + ` puts it beside bare links.`,
+	"take": `A tenth of the floor is the time of a message or two that change a link: what Take sends and waits for before it returns is all that counts, and the rows of
+messages are the kernel's time. To come below, less of it would have to be waited for.`,
+	"many": `What grows with the links that there are grows in the kernel; ` + "`go test -bench Kth ./container`" + ` puts it beside bare links.`,
 	"memory": `What is the process's own is Go's heap, its stacks, and the runtime's own; pages of the program's file are shared by all that run it, and the kernel may drop them.
 A smaller program has fewer.`,
 	"binary": `Sizes of the sections, and of packages by the symbols of a build that has them. Go's runtime comes with any program; the rest is what decodes messages by their names, and the commands.`,
