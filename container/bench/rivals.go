@@ -14,7 +14,7 @@ func rivals() []Rival {
 			Down: func(s *Stage) error { return s.plumb("detach", "web") },
 			End:  func(s *Stage) error { return s.plumb("detach", "--all") },
 		},
-		script("ip", []string{"ip", "iptables", "nsenter"}, ipUp, "iptables -t nat -D POSTROUTING -s 10.0.0.0/24 -j MASQUERADE\nip link del web0\n"),
+		script("ip", []string{"ip", "iptables", "nsenter"}, movePeer+ipUp, ipDown), script("ip-inplace", []string{"ip", "iptables", "nsenter"}, peerInPlace+ipUp, ipDown),
 		script("ip-batch", []string{"ip", "nft", "nsenter"}, batchUp, "nft delete table ip web\nip link del web0\n"),
 		cni("cni-ptp", "ptp", cniPTP, false), cni("cni-ptp-nft", "ptp", cniPTP, true),
 		cni("cni-bridge", "bridge", cniBridge, false), cni("cni-bridge-nft", "bridge", cniBridge, true),
@@ -67,9 +67,15 @@ func script(name string, programs []string, up, down string) Rival {
 	}
 }
 
+// The pair, as manuals have it, and as those make it who know that to move a link from one namespace to another the kernel waits for all who may
+// still use it (rcu_barrier in __dev_change_net_namespace, net/core/dev.c).
+const (
+	movePeer    = "ip link add web0 type veth peer name eth0\nip link set eth0 netns $PID\n"
+	peerInPlace = "ip link add web0 type veth peer name eth0 netns $PID\n"
+)
+
 // What people type who have a manual and patience.
-const ipUp = `ip link add web0 type veth peer name eth0 netns $PID
-ip addr add 10.0.0.1/24 dev web0
+const ipUp = `ip addr add 10.0.0.1/24 dev web0
 ip link set web0 up
 nsenter -t $PID -n ip link set lo up
 nsenter -t $PID -n ip addr add 10.0.0.2/24 dev eth0
@@ -78,6 +84,8 @@ nsenter -t $PID -n ip route add default via 10.0.0.1
 echo 1 > /proc/sys/net/ipv4/ip_forward
 iptables -t nat -A POSTROUTING -s 10.0.0.0/24 -j MASQUERADE
 `
+
+const ipDown = "iptables -t nat -D POSTROUTING -s 10.0.0.0/24 -j MASQUERADE\nip link del web0\n"
 
 // The same by those who know what a process costs.
 const batchUp = `ip -batch - <<.

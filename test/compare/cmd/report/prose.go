@@ -37,7 +37,8 @@ const method = `
   makes all that plumb's attach makes: links, addresses, routes, neighbours, alias, the six elements with their comments, ping for all; but it looks for nothing that is
   free, sees to nothing that somebody else may have done, and undoes nothing.
 - **Programs** are measured from the start of the first to the end of the last: ` + "`ip`" + ` and ` + "`ip -batch`" + ` are scripts of sh that enter the namespace by nsenter, and set up IPv4 and
-  masquerading alone; the CNI plugins (` + cniVersion + `, or where that cannot be had the installed ones) are run as a runtime runs them, with IPv4 alone. plumb sets up both families.
+  masquerading alone. ` + "`ip`" + ` makes the pair and moves one end, as manuals and tutorials have it, for which the kernel waits some 20 ms (rcu_barrier); ` + "`ip-inplace`" + ` and
+  ` + "`ip -batch`" + ` make that end where it belongs. The CNI plugins (` + cniVersion + `, or where that cannot be had the installed ones) are run as a runtime runs them, with IPv4 alone. plumb sets up both families.
 - **Containers** run true of busybox in a root file system that has nothing else. runc and crun have a configuration without all that can be left out, and no
   network. podman and docker have their own default networks and a published port, as plumb has. Docker's daemon runs in the lab, in a pid namespace of
   its own, and has started before.

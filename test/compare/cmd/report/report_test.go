@@ -203,7 +203,7 @@ func someFigures(plumb time.Duration) *figures {
 			"vishvananda + google": other, "vishvananda + google, small": other,
 		}),
 		Programs: duel(bench.GroupNetwork, "plumb", map[string]time.Duration{
-			"plumb": plumb, "ip": other, "ip-batch": other, "cni-ptp": other, "cni-ptp-nft": other, "C program": other,
+			"plumb": plumb, "ip": other, "ip-inplace": other, "ip-batch": other, "cni-ptp": other, "cni-ptp-nft": other, "C program": other,
 			"plumb run": plumb, "runc": other, "podman": other, "docker": other,
 		}),
 		All:  map[int][]time.Duration{100: times(all), 1000: times(all)},
