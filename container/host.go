@@ -98,7 +98,7 @@ const socketsOfHost = "socket(AF_NETLINK): NETLINK_ROUTE, NETLINK_NETFILTER"
 // dial opens the sockets, on a thread that is in the namespace.
 func (h *Host) dial() (err error) {
 	routes, rules := h.config(hostName, unix.NETLINK_ROUTE), h.config(hostName, unix.NETLINK_NETFILTER)
-	routes.Brief, rules.Brief = h.ending, h.ending // what is not used for long is to cost little
+	routes.Brief, rules.Brief = true, true // nobody listens on them
 	if h.rtnl, err = rtnl.Dial(routes); err != nil {
 		return err
 	}
