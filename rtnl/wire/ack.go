@@ -117,15 +117,20 @@ func splitAck(done bool, flags uint16, body []byte) (p ackParts, err error) {
 	return p, nil
 }
 
-// parseAck reads the body of an NLMSG_ERROR or NLMSG_DONE; ack is nil where it has no extended ACK. One that cannot be
-// read does not hide the errno: what was understood of it is returned.
+// extended reads the extended ACK; it is nil where there is none. Of one that cannot be read what was understood is returned.
+func (p *ackParts) extended() *extendedAck {
+	if len(p.tlvs) == 0 {
+		return nil
+	}
+	ack := new(extendedAck)
+	_ = ackTable.Decode(p.tlvs, ack)
+	return ack
+}
+
+// parseAck reads the body of an NLMSG_ERROR or NLMSG_DONE. An extended ACK that cannot be read does not hide the errno.
 func parseAck(done bool, flags uint16, body []byte) (errno unix.Errno, ack *extendedAck, err error) {
 	p, err := splitAck(done, flags, body)
-	if err == nil && len(p.tlvs) > 0 {
-		ack = new(extendedAck)
-		_ = ackTable.Decode(p.tlvs, ack)
-	}
-	return p.errno, ack, err
+	return p.errno, p.extended(), err
 }
 
 // refusal makes the Error of a request that the kernel answered with errno. sent is the request's whole message.

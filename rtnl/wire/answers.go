@@ -97,13 +97,13 @@ func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, w
 		}
 		return nil
 	}
-	errno, ack, err := parseAck(false, uint16(h.Flags), body)
+	p, err := splitAck(false, uint16(h.Flags), body)
 	if err != nil {
 		return fmt.Errorf("read the answer to %s: %w", r.op(), err)
 	}
 	var refused *Error
-	if errno != 0 {
-		refused = c.refusal(r, index, errno, ack)
+	if p.errno != 0 {
+		refused = c.refusal(r, index, &p)
 		a.refused = append(a.refused, refused)
 	}
 	c.traceAnswer(whole, r, refused)
@@ -114,11 +114,11 @@ func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, w
 }
 
 // refusal is the Error of a request that was refused.
-func (c *Conn) refusal(r *Request, index int, errno unix.Errno, ack *extendedAck) *Error {
-	if errno == r.expected && c.config.Tracer == nil {
-		return r.failed(index, native.Uint32(c.message(index)[8:]), errno)
+func (c *Conn) refusal(r *Request, index int, p *ackParts) *Error {
+	if p.errno == r.expected && c.config.Tracer == nil {
+		return r.failed(index, native.Uint32(c.message(index)[8:]), p.errno)
 	}
-	return r.refusal(c.message(index), index, errno, ack)
+	return r.refusal(c.message(index), index, p.errno, p.extended())
 }
 
 // got notes that a request has its answer.

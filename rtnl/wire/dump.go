@@ -137,14 +137,14 @@ func (a *answer) add(c *Conn, r *Request, h netlink.Header, whole, body []byte) 
 		}
 		return nil
 	}
-	errno, ack, err := parseAck(h.Type == netlink.Done, uint16(h.Flags), body)
+	p, err := splitAck(h.Type == netlink.Done, uint16(h.Flags), body)
 	if err != nil {
 		return err
 	}
 	a.ended = true
 	var refused *Error
-	if errno != 0 {
-		refused = c.refusal(r, 0, errno, ack)
+	if p.errno != 0 {
+		refused = c.refusal(r, 0, &p)
 		a.fail(refused)
 	}
 	c.traceAnswer(whole, r, refused)
