@@ -1,6 +1,9 @@
 package rtnl
 
 import (
+	"errors"
+	"strings"
+
 	"plumb/rtnl/wire"
 
 	"github.com/mdlayher/netlink"
@@ -34,6 +37,36 @@ func AddAltNames(index uint32, names []string, purpose string) wire.Request {
 	return newLinkProp.New(netlink.Acknowledge|netlink.Create|netlink.Excl|netlink.Append,
 		&Link{Index: index, AltNames: &AltNames{Names: names}}, purpose)
 }
+
+// AddAltNamesQuietly does what AddAltNames asks for, and has the kernel tell nobody, until something else changes the link. Of a link that is up it would
+// tell not only those who listen: each part of the kernel does what it does for a link whose cable was put in (netdev_state_change), which takes several
+// times as long as all else. names may have room for one more.
+//
+// They are followed by one that is too long. There the kernel stops, and returns before it tells (rtnl_linkprop, net/core/rtnetlink.c). A kernel that took
+// back then what it has done would be asked once more, the usual way; what this one does is seen the first time that the first name has at most 15 bytes.
+func (c *Conn) AddAltNamesQuietly(index uint32, names []string, purpose string) error {
+	if !c.keepsNames.Load() && len(names[0]) >= unix.IFNAMSIZ {
+		return c.Do(AddAltNames(index, names, purpose))
+	}
+	err := c.Do(AddAltNames(index, append(names, tooLong), purpose).Expecting(unix.ERANGE))
+	if !errors.Is(err, unix.ERANGE) {
+		return err
+	}
+	if c.keepsNames.Load() {
+		return nil
+	}
+	switch holder, err := c.LinkIndex(names[0]); {
+	case err == nil && holder == index:
+		c.keepsNames.Store(true)
+		return nil
+	case err != nil && !errors.Is(err, unix.ENODEV):
+		return err
+	}
+	return c.Do(AddAltNames(index, names, purpose))
+}
+
+// tooLong is no name: ALTIFNAMSIZ is 128, linux/if.h, with the NUL.
+var tooLong = strings.Repeat("-", 128)
 
 // DelAltName takes a further name from the link with this index. ENOENT means that it does not have it.
 func DelAltName(index uint32, name, purpose string) wire.Request {

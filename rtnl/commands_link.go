@@ -81,7 +81,9 @@ func (w *commander) altNames(verb string, l *Link) []string {
 	s := command{"ip", "link", "property", verb, "dev", w.name(take(&l.Index))}
 	if l.AltNames != nil {
 		for _, name := range take(&l.AltNames).Names {
-			s.say("altname", name)
+			if name != tooLong { // see AddAltNamesQuietly
+				s.say("altname", name)
+			}
 		}
 	}
 	return said(&linkTable, l, s)

@@ -1,6 +1,8 @@
 package rtnl
 
 import (
+	"sync/atomic"
+
 	"plumb/rtnl/wire"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +14,7 @@ var Protocol = &wire.Protocol{Name: "NETLINK_ROUTE", Family: unix.NETLINK_ROUTE,
 // A Conn is an rtnetlink socket. It stays in the network namespace that it was dialled in.
 type Conn struct {
 	*wire.Conn
+	keepsNames atomic.Bool // the kernel is known to keep the names that it has given before it stops at one: see AddAltNamesQuietly
 }
 
 // Dial opens a socket in the calling thread's network namespace. Of the config, Protocol is set by Dial.
@@ -21,7 +24,7 @@ func Dial(config wire.Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{c}, nil
+	return &Conn{Conn: c}, nil
 }
 
 // lookup finds a message type by its number.

@@ -34,6 +34,9 @@ func TestNameAndMTU(t *testing.T) {
 			t.Errorf("link %d: %q, %d, %v; want %q, %d", index, name, mtu, err, l.Name, l.MTU)
 		}
 	}
+	if index, err := c.LinkIndex("b-of-15-letters"); err != nil || index != 7 {
+		t.Errorf("the index of b-of-15-letters: %d, %v; want 7", index, err)
+	}
 	if _, _, err := c.NameAndMTU(8); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("no such link: %v, want ENODEV", err)
 	}
