@@ -95,6 +95,11 @@ func (s *faultySocket) Receive(b []byte, wait bool) (int, error) {
 	}
 }
 
+func (s *faultySocket) Control(f func(fd int)) error {
+	f(s.fd)
+	return nil
+}
+
 func (s *faultySocket) Join(uint32) error               { return os.ErrInvalid }
 func (s *faultySocket) Grow(int) error                  { return nil }
 func (s *faultySocket) SetReadDeadline(time.Time) error { return nil }

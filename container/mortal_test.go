@@ -34,6 +34,8 @@ type mortalSocket struct {
 	m *mortal
 }
 
+func (s *mortalSocket) Control(f func(fd int)) error { return s.Transport.(wire.Controller).Control(f) }
+
 func (m *mortal) transport(family int) wire.Transport {
 	s, err := wire.Socket(family)
 	if err != nil {

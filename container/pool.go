@@ -71,7 +71,8 @@ type Pool struct {
 	away  int           // networks that are being made for it, or tried by somebody who takes: they count, or there would be too many if they come
 	later []*taking     // whose comments in the table are to follow
 	err   error         // why the last could not be made
-	full  chan struct{} // closed when there are as many as there should be, or when one could not be made
+	full  bool          // there are as many as there should be, or one could not be made
+	await chan struct{} // closed when that is so; nil where nobody waits for it
 
 	wake chan struct{}
 	stop context.CancelFunc
@@ -88,9 +89,7 @@ func (h *Host) NewPool(o PoolOptions) (*Pool, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	p := &Pool{
-		host: h, net: n, size: o.Size, full: make(chan struct{}), wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
-	}
+	p := &Pool{host: h, net: n, size: o.Size, wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
 	go p.refill(ctx)
 	return p, nil
 }
@@ -111,10 +110,10 @@ func (p *Pool) refill(ctx context.Context) {
 		}
 		p.mu.Lock()
 		if p.err = failed; len(p.ready) >= p.size || failed != nil || ctx.Err() != nil { // or else somebody tries one, and wakes us
-			select {
-			case <-p.full:
-			default:
-				close(p.full)
+			p.full = true
+			if p.await != nil {
+				close(p.await)
+				p.await = nil
 			}
 		}
 		p.mu.Unlock()
@@ -183,12 +182,18 @@ func (p *Pool) Ready() int {
 // Filled waits until there are as many as there should be. The error says why one could not be made.
 func (p *Pool) Filled(ctx context.Context) error {
 	p.mu.Lock()
-	full := p.full
+	full, await := p.full, p.await
+	if !full && await == nil {
+		await = make(chan struct{})
+		p.await = await
+	}
 	p.mu.Unlock()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-full:
+	if !full {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-await:
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -197,7 +202,7 @@ func (p *Pool) Filled(ctx context.Context) error {
 
 // Take gives a container a network that is ready. What n leaves open is as the pool has it; what the pool has not is a *FlagError, see Host.Attach for
 // others. Without a name the container keeps the one that the network was made with, which takes less than half the time: until the goroutine has said
-// that it is in use, it is listed as ready. Where none is ready, Take makes one.
+// that it is in use, it is listed as ready. Who listens to what happens to links hears of a name with that, too. Where none is ready, Take makes one.
 func (p *Pool) Take(ctx context.Context, n Network) (*Taken, error) {
 	if err := n.checkTaken(); err != nil {
 		return nil, err
@@ -232,11 +237,7 @@ func (p *Pool) next(ctx context.Context) (r *readyNet, err error) {
 		r, p.ready = p.ready[n], p.ready[:n]
 	}
 	p.away++
-	select {
-	case <-p.full:
-		p.full = make(chan struct{})
-	default:
-	}
+	p.full = false
 	p.mu.Unlock()
 	if r == nil {
 		if r, err = p.host.makeReady(ctx, p.net, os.Getpid()); err != nil {

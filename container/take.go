@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"plumb/nat"
 	"plumb/rtnl"
@@ -22,8 +23,9 @@ import (
 //   - Last the alias, as at an attach.
 //
 // Where the table is to hold no more than before, its comments alone have another's name, by which nobody goes. Then one message is all: with the
-// name the link gets a further one that says what else the alias would (whose). Each message that changes a link that is up has the kernel tell all
-// who listen, and walk all routes of IPv6 (rt6_sync_up, net/ipv6/route.c). The alias and the comments follow when somebody has the time (follow).
+// name the link gets a further one that says what else the alias would (whose), quietly: each message that changes a link that is up has the kernel tell
+// all who listen, and walk all routes of IPv6 (rt6_sync_up, net/ipv6/route.c). The alias and the comments follow when somebody has the time (follow), and
+// all hear of it.
 //
 // One that asks for no name keeps the pool's, and then there is nothing to be said at once: it is listed as ready until follow.
 //
@@ -35,6 +37,8 @@ type taking struct {
 	net   Network  // as it is to be
 	id    identity // what the host end is to say
 	names []string // that it is to have
+
+	at time.Time // when it was taken, where the host end says nothing of that until follow
 }
 
 // take makes a ready the network of a container. later is what is to follow, or nil. sound says, where it failed, that the ready is one still.
@@ -47,25 +51,26 @@ func (h *Host) take(ctx context.Context, r *readyNet, n Network, pool *Network) 
 		tell.end(err)
 		whole.End(err)
 	}()
-	now, err := bootTime()
-	if err != nil {
-		return nil, true, err
-	}
 	t = &taking{Attachment: r.Attachment, host: h, ready: r, net: n, id: *r.is}
 	if err = t.net.fit(r, pool); err != nil {
 		return nil, true, err
 	}
 	t.Name = n.Name
-	t.id.name, t.id.host, t.id.pool, t.id.since, t.id.options = n.Name, t.net.Hostname, 0, now, r.is.options|t.net.options()
+	t.id.name, t.id.host, t.id.options = n.Name, t.net.Hostname, r.is.options|t.net.options()
 	if !t.more() && t.id.name == r.is.name && t.id.host == r.is.name {
 		tell.next("see that nobody has detached it", "it keeps its name; that it is in use is said when somebody has the time")
-		return t, true, t.stands()
+		t.at = time.Now()
+		return t, true, t.stands(&tell)
 	}
+	if t.id.since, err = bootTime(); err != nil {
+		return nil, true, err
+	}
+	t.id.pool = 0
 	if !t.more() {
-		tell.next("have the host end say that it is "+n.Name+"'s", "it keeps the name that the rules know, and gets the container's as a further one, which the kernel lets one link have, and after that one that says the rest")
+		tell.next("have the host end say that it is "+n.Name+"'s", "it keeps the name that the rules know, and gets the container's as a further one, which the kernel lets one link have, and after that one that says the rest; at the last, which is too long, the kernel stops, and tells nobody yet")
 		return t, true, t.rename(ctx, t.whose())
 	}
-	tell.next("have the host end be called "+n.Name, "it keeps the name that the rules know, and gets the container's as a further one: the kernel decides who has that")
+	tell.next("have the host end be called "+n.Name, "it keeps the name that the rules know, and gets the container's as a further one: the kernel decides who has that; at the last, which is too long, it stops, and tells nobody yet")
 	if err = t.rename(ctx, nil); err != nil {
 		return nil, true, err
 	}
@@ -80,15 +85,16 @@ func (h *Host) take(ctx context.Context, r *readyNet, n Network, pool *Network) 
 // more says whether the table is to hold more than before.
 func (t *taking) more() bool { return len(t.net.Publish) > 0 || t.id.options != t.ready.is.options }
 
-// stands asks for the host end, without the lock of rtnetlink, which all others need (RTM_GETNETCONF). The error is ENODEV where there is none.
-func (t *taking) stands() error {
-	family := rtnl.IPv4
-	if !t.Addr.IsValid() {
-		family = rtnl.IPv6
+// stands sees that the host end is there, in one system call, which waits for nobody: messages wait for the lock of rtnetlink. The error is ENODEV where
+// it is not.
+func (t *taking) stands(tell *story) error {
+	start := tell.now()
+	name, err := t.host.rtnl.LinkName(t.HostIndex)
+	if err == nil && name != t.HostLink {
+		err = fmt.Errorf("link %d is %s, and was %s: %w", t.HostIndex, name, t.HostLink, unix.ENODEV)
 	}
-	_, err := t.host.rtnl.LinkForwards(family, t.HostIndex)
-	if errors.Is(err, unix.EINVAL) { // up to Linux 6.13
-		return fmt.Errorf("%w: %w", err, unix.ENODEV)
+	if tell.tracer != nil {
+		tell.did(hostName, start, err, "ioctl SIOCGIFNAME: link ", strconv.Itoa(int(t.HostIndex)), " is ", name)
 	}
 	return err
 }
@@ -111,7 +117,7 @@ func (t *taking) whose() []string {
 // rename gives the host end the container's name, if that is another, and those of with.
 func (t *taking) rename(ctx context.Context, with []string) error {
 	link, altName := hostLink(t.Name)
-	t.names = make([]string, 0, 4)
+	t.names = make([]string, 0, 5)
 	if t.Name != t.ready.Name {
 		t.names = append(t.names, link)
 	}
@@ -125,7 +131,7 @@ func (t *taking) rename(ctx context.Context, with []string) error {
 	const tries = 8 // at each, somebody else has come or gone in between
 	for range tries {
 		// The first that is another's ends it: then the link has none of with.
-		err := t.host.rtnl.Do(rtnl.AddAltNames(t.HostIndex, t.names, "have "+t.HostLink+" be called "+link))
+		err := t.host.rtnl.AddAltNamesQuietly(t.HostIndex, t.names, "have "+t.HostLink+" be called "+link)
 		if err == nil {
 			return nil
 		}
@@ -169,29 +175,36 @@ func (t *taking) forgetNames() error {
 // follow does what was left for later: the alias says what further names say, and the comments in the table have the container's name. One that has gone
 // meanwhile needs none of it. Had somebody flushed the ruleset before, what it should hold is put back.
 func (t *taking) follow() error {
-	alias, further := t.id.text(t.HostIndex)
-	errs := []error{nil}
-	if len(further) == 0 { // or else there is no room in the alias, and the names say enough
-		link := &rtnl.Link{Alias: alias}
-		errs[0] = ignore(unix.ENODEV, t.host.rtnl.Do(rtnl.SetLinkNamed(t.HostLink, link, "say whose "+t.HostLink+" is")))
+	id := t.id // which the container's Attachment has, too
+	if !t.at.IsZero() {
+		now, err := bootTime()
+		if err != nil {
+			return err
+		}
+		id.pool, id.since = 0, now-time.Since(t.at)
 	}
+	alias, further := id.text(t.HostIndex)
+	if len(further) > 0 { // there is no room in the alias, and the names say enough: what it says already has the kernel tell of them
+		alias, _ = t.ready.is.text(t.HostIndex)
+	}
+	told := ignore(unix.ENODEV, t.host.rtnl.Do(rtnl.SetLinkNamed(t.HostLink, &rtnl.Link{Alias: alias}, "say whose "+t.HostLink+" is")))
 	want := t.wantedOver()
 	err := t.host.nat.HandOver(&want)
 	if errors.Is(err, unix.ENOENT) {
-		err = t.restore()
+		err = t.restore(&id)
 	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(told, err)
 }
 
 // restore puts back what the table should hold, if the container is there still.
-func (t *taking) restore() error {
+func (t *taking) restore(id *identity) error {
 	link, err := t.host.rtnl.LinkByIndex(t.HostIndex)
 	if err != nil || dying(link) || going(link) {
 		return ignore(unix.ENODEV, err)
 	}
-	missing, err := t.host.repair(link, &t.id, true)
+	missing, err := t.host.repair(link, id, true)
 	if missing {
-		t.host.flushUntranslated([]identity{t.id})
+		t.host.flushUntranslated([]identity{*id})
 	}
 	return err
 }
