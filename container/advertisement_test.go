@@ -25,6 +25,7 @@ func TestRouterAdvertisement(t *testing.T) {
 		t.Skip("a kernel without IPv6")
 	}
 	box, a := w.attach(container.Network{Name: "attacker", NoIPv6: true})
+	w.hear(a.HostIndex)
 	must(t, ping(box, "10.0.0.1")) // the link carries packets
 	must(t, advertise(box, a.Interface))
 	if err := w.dropped(box, netip.AddrPort{}, at("192.0.2.1:7000"), w.host, at("10.0.0.1:7000")); err != nil {
@@ -94,7 +95,8 @@ func (w *town) believed(index uint32) (list []string) {
 func TestNoIPv6(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
-	box, _ := w.attach(container.Network{Name: "web", NoIPv6: true})
+	box, a := w.attach(container.Network{Name: "web", NoIPv6: true})
+	w.hear(a.HostIndex)
 	l, err := w.host.ListenPacket("udp", ":7000")
 	must(t, err)
 	defer l.Close()

@@ -57,7 +57,7 @@ func (a *attacher) awaitLocal(ctx context.Context, ns *netns.NS, name string, c 
 func (a *attacher) awaitHost(ctx context.Context) error {
 	var link rtnl.Link
 	var way rtnl.Route
-	requests := []wire.Request{rtnl.AskLinkGist(a.HostIndex, &link)}
+	requests := []wire.Request{rtnl.AskLinkGist(a.HostIndex, &link), a.dropMulticast()}
 	if a.Addr6.IsValid() {
 		requests = append(requests, rtnl.AskRouteTo(a.Gateway6, &way))
 	}
@@ -69,11 +69,19 @@ func (a *attacher) awaitHost(ctx context.Context) error {
 		if err := a.awaitQueue(ctx); err != nil {
 			return err
 		}
+		a.host.rtnl.Do(a.dropMulticast()) // whatever it says: the network stands with the route, too
 	}
 	if !a.Addr6.IsValid() || way.Type == unix.RTN_LOCAL {
 		return nil
 	}
 	return a.awaitGateway6(ctx)
+}
+
+// dropMulticast removes the route to ff00::/8 that the kernel gives every host end as that gets its carrier (addrconf_add_mroute,
+// net/ipv6/addrconf.c). They would all be in one list, through which it goes for each further one, and it walks them whenever a link gets its carrier.
+// Nothing comes that way: each end knows the other's Ethernet address, see knownNeigh. A host that has no IPv6 has none to remove.
+func (a *attacher) dropMulticast() wire.Request {
+	return rtnl.DelRoute(rtnl.Multicast(a.HostIndex), "remove the route of "+a.HostLink+" to all multicast addresses").Expecting(unix.ESRCH)
 }
 
 // awaitQueue waits until the host's end has its queue.

@@ -14,6 +14,7 @@ import (
 
 	"plumb/container"
 	clab "plumb/container/lab"
+	"plumb/rtnl"
 	"plumb/test/lab"
 )
 
@@ -150,7 +151,18 @@ func newInjector(t testing.TB, h *clab.Host, link string, mac net.HardwareAddr) 
 // attacker is the injector of a container.
 func (w *town) attacker(box *clab.Host, a *container.Attachment) *injector {
 	w.t.Helper()
+	w.hear(a.HostIndex)
 	return newInjector(w.t, box, a.Interface, w.link(w.host, a.HostLink).Address)
+}
+
+// hear has the host receive what comes to IPv6's multicast addresses by a host end, which an attach has it not do: so a rule alone keeps it out.
+func (w *town) hear(index uint32) {
+	w.t.Helper()
+	if w.host.Addr6().IsValid() {
+		r := rtnl.Multicast(index)
+		r.Priority = index // one of its own, as there may be others' routes
+		must(w.t, w.host.Rtnl().Do(rtnl.NewRoute(r, "")))
+	}
 }
 
 func (i *injector) send(p forged) error {

@@ -151,7 +151,7 @@ func (a *attacher) gatewayRequests() (requests []wire.Request, route6 int) {
 }
 
 // knownNeigh tells a link the Ethernet address of its other end, for good. Neighbour discovery would need a link-local address on the host's end
-// as the source of its solicitations, and a route to ff00::/8 for what comes in, which the kernel looks for in the list of all links. It does not count
+// as the source of its solicitations, and a route to ff00::/8 for what comes in: see dropMulticast. It does not count
 // such an entry among those that it limits in number, for all namespaces together (neigh_alloc, net/core/neighbour.c; gc_thresh3).
 func knownNeigh(index uint32, addr netip.Addr, mac net.HardwareAddr, link string) wire.Request {
 	return rtnl.NewNeigh(&rtnl.Neigh{Family: rtnl.IPv6, Index: index, State: unix.NUD_PERMANENT, Address: addr, LLAddress: mac},

@@ -155,6 +155,14 @@ func routeMessages() []message {
 			run: do(func(s string) wire.Request { return rtnl.DelRoute(rtnl.Via(eth0, rtnl.Default(gateway), gateway), s) }),
 			ip:  "route", gone: "default",
 		},
+		{ // the kernel's own comes and goes with the carrier
+			name: "route-multicast", command: "ip -6 route add multicast ff00::/8 dev eth0 table 255 proto kernel", before: inside, inside: true,
+			run: do(func(s string) wire.Request { return rtnl.NewRoute(rtnl.Multicast(eth0), s) }),
+		},
+		{
+			name: "route-delete-multicast", command: "ip -6 route del multicast ff00::/8 dev eth0 table 255 proto kernel", before: append(inside, "route-multicast"), inside: true,
+			run: do(func(s string) wire.Request { return rtnl.DelRoute(rtnl.Multicast(eth0), s) }),
+		},
 		{
 			name: "route-get", command: "ip route get 10.0.0.2 fibmatch", before: []string{"link-pair", "addr-peer"},
 			run: func(c *rtnl.Conn, _ *world) error {

@@ -114,6 +114,13 @@ func LocalFor(seconds, index uint32, addr netip.Addr) *Route {
 	return r
 }
 
+// Multicast describes the route to all multicast addresses of IPv6 that the kernel gives a link when that gets its carrier, or goes up with it.
+func Multicast(index uint32) *Route {
+	r := route(index, netip.PrefixFrom(netip.AddrFrom16([16]byte{0xff}), 8))
+	r.Type, r.TableLow, r.Protocol = unix.RTN_MULTICAST, unix.RT_TABLE_LOCAL, unix.RTPROT_KERNEL
+	return r
+}
+
 func route(index uint32, dst netip.Prefix) *Route {
 	r := &Route{
 		Family: FamilyOf(dst.Addr()), DstLen: uint8(dst.Bits()),
