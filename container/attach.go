@@ -346,7 +346,7 @@ func (a *attacher) notForwarding() (off []uplink, off6 bool, err error) {
 }
 
 // releaseLease gives back the addresses, if they were taken.
-func (a *attacher) releaseLease() error { return a.host.release(a.leases, a.Publish) }
+func (a *attacher) releaseLease() error { return a.host.release(a.leases, a.Publish, a.Addr, a.Addr6) }
 
 // identity is what the host end is to say of itself.
 func (a *attacher) identity() *identity {

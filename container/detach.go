@@ -63,14 +63,15 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 		}
 	}
 	var publish []Publish
+	var places []netip.Prefix
 	for _, end := range ends {
 		id, _ := identityOf(end)
-		publish = append(publish, id.publish...)
+		publish, places = append(publish, id.publish...), append(places, id.addr, id.addr6)
 	}
 	tell.next("give back the leases", "with all that the rules know of the container, in one transaction; connections over its addresses are forgotten")
 	h.flush(addrsOf(leases), publish)
 	for i := range leases {
-		_, err := h.nat.Reclaim(&leases[i])
+		_, err := h.nat.Reclaim(&leases[i], publish...)
 		errs = append(errs, err)
 	}
 	tell.next("remove the pair of links", "the other end goes with the one")
@@ -83,12 +84,15 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 	}
 	tell.end(errors.Join(errs...))
 	// Also where there was nothing: a detach that was killed may have come as far as this.
-	return found, errors.Join(append(errs, h.leave())...)
+	return found, errors.Join(append(errs, h.leave(places...))...)
 }
 
 // leasesOf are the leases that were taken for a container's link, and those of the link that it has, which may have come from a pool and have
-// another's name still.
+// another's name still. Where the link has those that it says, no others are looked for.
 func (h *Host) leasesOf(name, link string, host *rtnl.Link) ([]nat.Lease, error) {
+	if own := h.saidLeases(host); len(own) > 0 {
+		return own, nil
+	}
 	leases, err := h.nat.Leases()
 	if err != nil {
 		err = needAdmin(fmt.Errorf("read the leases: %w", err))
@@ -99,6 +103,19 @@ func (h *Host) leasesOf(name, link string, host *rtnl.Link) ([]nat.Lease, error)
 		}
 		return l.Comment.Name != name || l.Link != link && !isPoolLink(l.Link)
 	}), err
+}
+
+// saidLeases are the leases of the addresses that a link says, if they were taken for it; else none.
+func (h *Host) saidLeases(link *rtnl.Link) (leases []nat.Lease) {
+	id, _ := identityOf(link)
+	for _, addr := range id.addrs() {
+		l, err := h.nat.Lease(addr)
+		if err != nil || l.Comment.IfIndex != link.Index {
+			return nil
+		}
+		leases = append(leases, *l)
+	}
+	return leases
 }
 
 // findLink finds the host end of a container by one of its names, or nil. A link that is not plumb's is an error; one of
@@ -182,5 +199,5 @@ func (h *Host) Release(a *Attachment) (err error) {
 		errs = append(errs, ignore(unix.ESRCH, ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, e))))
 	}
 	tell.end(errors.Join(errs...))
-	return errors.Join(append(errs, h.release(a.leases, a.Publish))...)
+	return errors.Join(append(errs, h.release(a.leases, a.Publish, a.Addr, a.Addr6))...)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -217,7 +216,7 @@ func (e *FullError) Error() string {
 func (e *FullError) Unwrap() error { return unix.ENOSPC }
 
 // release takes what the rules know of a container out of the table, and the table with the last one.
-func (h *Host) release(leases []nat.Lease, publish []Publish) error {
+func (h *Host) release(leases []nat.Lease, publish []Publish, places ...netip.Prefix) error {
 	if len(leases) == 0 {
 		return nil
 	}
@@ -225,13 +224,13 @@ func (h *Host) release(leases []nat.Lease, publish []Publish) error {
 	tell.next("give back the leases", "with all that the rules know of the container, in one transaction; connections over its addresses are forgotten")
 	h.flush(addrsOf(leases), publish)
 	for i := range leases { // the first takes the others along
-		if _, err := h.nat.Reclaim(&leases[i]); err != nil {
+		if _, err := h.nat.Reclaim(&leases[i], publish...); err != nil {
 			tell.end(err)
 			return err
 		}
 	}
 	tell.end(nil)
-	return h.leave()
+	return h.leave(places...)
 }
 
 func addrsOf(leases []nat.Lease) []netip.Addr {
@@ -240,68 +239,6 @@ func addrsOf(leases []nat.Lease) []netip.Addr {
 		addrs = append(addrs, leases[i].Addr)
 	}
 	return addrs
-}
-
-// leave is called when a lease has been given back. What killed processes left must not keep the table.
-func (h *Host) leave() (err error) {
-	tell := h.story()
-	tell.next("see whether it was the last", "with the last container goes plumb's table, and what was switched on for containers is put back")
-	defer func() { tell.end(err) }()
-	empty := true
-	for _, name := range []string{"lease4", "lease6"} {
-		set, err := h.nat.Set(nat.NFPROTO_INET, nat.TableName, name)
-		if errors.Is(err, unix.ENOENT) {
-			return nil // somebody else was the last
-		}
-		if err != nil {
-			return err
-		}
-		empty = empty && set.Count != nil && *set.Count == 0
-	}
-	if !empty {
-		if err := h.sweep(); err != nil {
-			return err
-		}
-	}
-	_, err = h.nat.Leave(h.switchForwarding)
-	return err
-}
-
-// sweepAll looks at all leases, and takes those out of the table that are stale, or about to be.
-func (h *Host) sweepAll() error {
-	leases, err := h.nat.Leases()
-	if err != nil {
-		return fmt.Errorf("read the leases: %w", err)
-	}
-	for i := range leases {
-		if _, err := h.reclaim(&leases[i], true); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sweep looks at the leases at random, and takes those out of the table that are stale, until it has met a few that are not.
-// Where only stale ones are left it so removes them all, and where many are held it costs next to nothing.
-func (h *Host) sweep() error {
-	leases, err := h.nat.Leases()
-	if err != nil {
-		return fmt.Errorf("read the leases: %w", err)
-	}
-	few := 8
-	for _, i := range rand.Perm(len(leases)) {
-		free, err := h.reclaim(&leases[i], false)
-		if err != nil {
-			return err
-		}
-		if !free {
-			few--
-		}
-		if few == 0 {
-			break
-		}
-	}
-	return nil
 }
 
 // reclaim takes a lease out of the table if it is stale, and reports whether the address is free then. With dying, the lease

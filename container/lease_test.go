@@ -56,14 +56,14 @@ func TestManyStaleLeases(t *testing.T) {
 	w := newTown(t)
 	w.attach(container.Network{Name: "web", Addr: netip.MustParseAddr("10.0.0.250")})
 	w.attach(container.Network{Name: "db", Addr: netip.MustParseAddr("10.0.0.251")})
-	for i := range 40 {
+	for i := range 100 {
 		w.fabricate(fmt.Sprint("killed", i), fmt.Sprintf("10.0.0.%d", i+10), uint32(4711+i), 0)
 	}
-	w.detach("db") // two leases are looked at in vain at most, so that all others are, too
+	w.detach("db") // two leases are looked at in vain at most, so that all others are, too: first some, then all
 	if leases, err := w.nat.Leases(); err != nil || len(leases) != 2 {
 		t.Errorf("%d leases are left beside one container's two: %v", len(leases), err)
 	}
-	for i := range 40 {
+	for i := range 100 {
 		w.fabricate(fmt.Sprint("killed", i), fmt.Sprintf("10.0.0.%d", i+10), uint32(4711+i), 0)
 	}
 	w.detach("web")
