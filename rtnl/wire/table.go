@@ -69,14 +69,15 @@ func (p spot) in(v unsafe.Pointer) unsafe.Pointer { return unsafe.Add(v, p.offse
 // whatever it points at, with the gc toolchain; the language does not promise that. layout_test.go fails where it is not so.
 func of[P any](t *Table[P]) *rows { return (*rows)(unsafe.Pointer(t)) }
 
-// A room is memory for a sample of any struct.
-type room [1 << 9]uint64
+// room is where the samples of all tables are. It is as large as any struct. It is never read or written: of a sample only addresses are
+// taken, and memory that is not touched costs a process nothing.
+var room [1 << 9]uint64
 
 // all are the rows of a table, which are made now if they have not been.
 func (rs *rows) all() []*row {
 	rs.once.Do(func() {
 		if rs.make != nil {
-			rs.Rows = rs.make(unsafe.Pointer(new(room)))
+			rs.Rows = rs.make(unsafe.Pointer(&room))
 		}
 	})
 	return rs.list
@@ -89,7 +90,7 @@ func Of[P any](sample P, all ...Row) Rows {
 
 //go:noinline
 func placed(sample unsafe.Pointer, of reflect.Type, all []Row) Rows {
-	if of.Size() > unsafe.Sizeof(room{}) {
+	if of.Size() > unsafe.Sizeof(room) {
 		panic("wire: a " + of.String() + " is larger than a sample can be")
 	}
 	rs := Rows{list: spliced(make([]*row, 0, len(all)), all), of: of}
