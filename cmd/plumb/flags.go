@@ -37,7 +37,10 @@ type option struct {
 	set        func(value string) error
 }
 
-func newFlags(c command) *flags { return &flags{command: c} }
+func newFlags(c command) *flags { return &flags{command: c, options: make([]option, 0, mostOptions)} }
+
+// mostOptions is as many as a command has, so that the list of them is made once.
+const mostOptions = 40
 
 // add adds an option. One of a single letter has a single dash.
 func (f *flags) add(name, value, text string, set func(string) error) {
