@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"plumb/container"
 	"plumb/container/lab"
+	"plumb/container/netns"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,14 +35,13 @@ func runInside(host *lab.Host, words []string) (status int, err error) {
 	signal.Notify(typed, unix.SIGINT, unix.SIGQUIT)
 	defer signal.Stop(typed)
 	result := make(chan error, 1)
-	go func() {
-		// The thread moves into namespaces that no other goroutine may find itself in: it is never unlocked, and ends with this
-		// goroutine. It lives as long as the command, whose parent-death signal comes when its parent, the thread, ends.
-		runtime.LockOSThread()
+	// The thread moves into namespaces that no other goroutine may find itself in. It lives as long as the command, whose parent-death signal
+	// comes when its parent, the thread, ends.
+	go netns.OnLostThread(func() {
 		var err error
 		status, err = runOnThread(host, path, words, env)
 		result <- err
-	}()
+	})
 	err = <-result
 	takeTerminal()
 	return status, errors.Join(err, endChildren())

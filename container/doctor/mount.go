@@ -3,7 +3,8 @@ package doctor
 import (
 	"fmt"
 	"os"
-	"runtime"
+
+	"plumb/container/netns"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,30 +13,12 @@ import (
 func (d *doctor) mounts() {
 	d.group = "kernel"
 	done := make(chan []Check)
-	go onLostThread(func() {
+	go netns.OnLostThread(func() {
 		m := &doctor{group: d.group}
 		m.mountsHere()
 		done <- m.checks
 	})
 	d.checks = append(d.checks, <-done...)
-}
-
-// onLostThread runs f on a thread that is never unlocked: Go ends it with the goroutine, and its namespaces with it. The main thread
-// it could not end, and so it is another one.
-func onLostThread(f func()) {
-	runtime.LockOSThread()
-	if unix.Gettid() != unix.Getpid() {
-		f()
-		return
-	}
-	done := make(chan struct{})
-	go func() { // on another thread, while this one is locked
-		defer close(done)
-		runtime.LockOSThread()
-		f()
-	}()
-	<-done
-	runtime.UnlockOSThread()
 }
 
 // mountsHere moves the thread into namespaces of its own and mounts there.

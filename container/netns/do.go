@@ -27,6 +27,29 @@ func (ns *NS) Do(fn func() error) error {
 	})
 }
 
+// DoHere is Do on the calling goroutine's own thread, be it the main one. It is for a program that is about to end, for which a thread would have to be
+// started: that costs more than most of what fn does. Where the thread cannot be put back the goroutine stays locked to it, and after such an error
+// does nothing more than end the program.
+func (ns *NS) DoHere(fn func() error) (err error) {
+	runtime.LockOSThread()
+	home, err := openCurrent()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer func() {
+		if back := goHome(home); back != nil {
+			err = errors.Join(err, back)
+		} else {
+			runtime.UnlockOSThread()
+		}
+	}()
+	if err := ns.enter(); err != nil {
+		return err
+	}
+	return fn()
+}
+
 // Open runs open inside the namespace and returns what it opened, or closes that where the thread could not be put back.
 func Open[C io.Closer](ns *NS, open func() (C, error)) (c C, err error) {
 	opened := false
@@ -159,3 +182,21 @@ func openCurrent() (int, error) {
 // Enter moves the calling thread into the namespace for good. It is for a goroutine that is locked to its thread and never
 // unlocks: one that is about to exec, or whose thread shall end with it. Everything else uses Do.
 func (ns *NS) Enter() error { return ns.enter() }
+
+// OnLostThread runs fn on a thread that is never unlocked: Go ends it when fn returns, and whatever namespaces fn has moved it to end with it.
+// The main thread it could not end, and so that is another one. The calling goroutine does nothing else, and ends after it.
+func OnLostThread(fn func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		fn()
+		return
+	}
+	done := make(chan struct{})
+	go func() { // on another thread, while this one is locked
+		defer close(done)
+		runtime.LockOSThread()
+		fn()
+	}()
+	<-done
+	runtime.UnlockOSThread()
+}

@@ -24,8 +24,8 @@
 //
 // Go ends a thread whose goroutine ends locked, with one exception: the main thread, which it can only park for good
 // (the process would be left without its leader). /proc/self is the main thread: a main thread parked in
-// a foreign namespace makes /proc/self/ns/net wrong for the rest of the process's life. So Do never borrows the main
-// thread, and [Current] asks /proc/thread-self, which is the calling thread.
+// a foreign namespace makes /proc/self/ns/net wrong for the rest of the process's life. So Do and [OnLostThread] never borrow the main
+// thread, and [Current] asks /proc/thread-self, which is the calling thread. [NS.DoHere] is for a process whose life is about to end.
 //
 // # Names
 //

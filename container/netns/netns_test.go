@@ -72,13 +72,35 @@ func TestDoRunsInsideAndComesBack(t *testing.T) {
 	}
 }
 
-// Every thread of the process must be at home after Do, however fn ended.
+func TestDoHereStaysOnItsThread(t *testing.T) {
+	t.Parallel()
+	here, ns := current(t), fresh(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tid, want := unix.Gettid(), errors.New("fn's own")
+	err := ns.DoHere(func() error {
+		if at := unix.Gettid(); at != tid {
+			t.Errorf("fn ran on thread %d, want %d", at, tid)
+		}
+		return errors.Join(want, mustBe(ns))
+	})
+	if err.Error() != want.Error() {
+		t.Errorf("DoHere returned %v, want fn's error", err)
+	}
+	if err := mustBe(here); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every thread of the process must be at home after Do and DoHere, however fn ended.
 func TestNoThreadStaysBehind(t *testing.T) {
 	here, ns := current(t), fresh(t)
 	for range 50 {
-		ns.Do(func() error { return nil })
+		for _, do := range []func(func() error) error{ns.Do, ns.DoHere} {
+			do(func() error { return nil })
+			exiting(do)
+		}
 		panicking(t, ns)
-		exiting(ns)
 	}
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -110,11 +132,11 @@ func panicking(t *testing.T, ns *netns.NS) {
 	ns.Do(func() error { panic("on purpose") })
 }
 
-func exiting(ns *netns.NS) {
+func exiting(do func(func() error) error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		ns.Do(func() error { runtime.Goexit(); return nil })
+		do(func() error { runtime.Goexit(); return nil })
 	}()
 	<-done
 }
@@ -145,25 +167,36 @@ func mustBe(want *netns.NS) error {
 	return nil
 }
 
-// When fn leaves the thread without the right to return, Do says so, and the thread is gone afterwards.
+// When fn leaves the thread without the right to return, Do and DoHere say so, and the thread is gone afterwards.
 func TestThreadThatCannotReturnIsGivenUp(t *testing.T) {
 	t.Parallel()
-	ns := fresh(t)
-	var tid int
-	err := ns.Do(func() error {
-		tid = unix.Gettid()
-		var caps [2]unix.CapUserData
-		return unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &caps[0]) // of this thread alone
-	})
-	if !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "given up") {
-		t.Fatalf("Do returned %v, want EPERM and that the thread is given up", err)
-	}
-	for {
-		err := unix.Tgkill(os.Getpid(), tid, 0)
-		if errors.Is(err, unix.ESRCH) {
-			return
-		}
-		runtime.Gosched()
+	for name, do := range map[string]func(*netns.NS, func() error) error{
+		"Do": (*netns.NS).Do,
+		"DoHere": func(ns *netns.NS, fn func() error) error {
+			done := make(chan error)
+			go netns.OnLostThread(func() { done <- ns.DoHere(fn) }) // the main thread could not end
+			return <-done
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var tid int
+			err := do(fresh(t), func() error {
+				tid = unix.Gettid()
+				var caps [2]unix.CapUserData
+				return unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &caps[0]) // of this thread alone
+			})
+			if !errors.Is(err, unix.EPERM) || !strings.Contains(err.Error(), "given up") {
+				t.Fatalf("%s returned %v, want EPERM and that the thread is given up", name, err)
+			}
+			for {
+				err := unix.Tgkill(os.Getpid(), tid, 0)
+				if errors.Is(err, unix.ESRCH) {
+					return
+				}
+				runtime.Gosched()
+			}
+		})
 	}
 }
 
@@ -288,11 +321,11 @@ func BenchmarkDo(b *testing.B) {
 }
 
 // What Do costs without the hand-off to another thread.
-func BenchmarkEnterAndReturn(b *testing.B) {
+func BenchmarkDoHere(b *testing.B) {
 	ns := fresh(b)
 	err := ns.Do(func() error {
 		for b.Loop() {
-			if err := netns.EnterAndReturn(ns); err != nil {
+			if err := ns.DoHere(func() error { return nil }); err != nil {
 				return err
 			}
 		}
