@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 
 	"plumb/container"
@@ -49,19 +48,10 @@ func commands() []command {
 // usage is the command's usage line.
 func (c command) usage() string { return strings.TrimRight("usage: plumb "+c.name+" "+c.args, " ") }
 
-// init keeps main on the main thread, whose namespaces are what /proc/self/ns shows: Go parks the main
-// thread instead of ending it, so a goroutine that left it in another namespace would be seen for good.
-func init() { runtime.LockOSThread() }
-
 func main() {
 	container.Init()
-	status := make(chan int)
-	// The command runs on a thread of its own, so that a goroutine that it starts needs no hand-off from the locked one.
-	go func() {
-		growStack()
-		status <- dispatch(os.Args[1:])
-	}()
-	os.Exit(<-status)
+	growStack()
+	os.Exit(dispatch(os.Args[1:]))
 }
 
 // growStack gives the goroutine at once the stack that commands need. It would grow to it by doublings, at each of which it is moved, frame by frame:
