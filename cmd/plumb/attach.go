@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
-	"os/signal"
 
 	"plumb/container"
 	"plumb/container/netns"
-
-	"golang.org/x/sys/unix"
 )
 
 func attachCommand() command {
@@ -112,8 +108,10 @@ func (n *networkFlags) attach(pid int, path string, watch bool, show func(*conta
 		}
 		defer stop()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	defer stop()
+	ctx := newInterruptible()
+	if watch {
+		ctx() // a signal that came while they are ignored would be lost for good
+	}
 	a, err := host.Attach(ctx, n.network, target)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -289,6 +290,40 @@ func TestWatchEnds(t *testing.T) {
 	if out := s.succeeds("ls"); strings.Contains(out, "web") {
 		t.Errorf("left:\n%s", out)
 	}
+}
+
+// A signal ends the wait of an attach, which leaves nothing.
+func TestAttachInterrupted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, first := s.process()
+	box, second := s.process()
+	s.succeeds("attach", "web", "--pid", strconv.Itoa(first))
+	var said bytes.Buffer
+	cmd := exec.Command("/bin/sh", "-c", `trap "" HUP; exec "$0" attach web --pid "$1"`, s.plumb, strconv.Itoa(second)) // a name that is taken is waited for
+	cmd.Stderr = &said
+	if err := s.host.Do(cmd.Start); err != nil {
+		t.Fatal(err)
+	}
+	for { // SIGHUP, which it has been started to ignore, is caught once it waits
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+		_, ignored, ok := strings.Cut(string(status), "\nSigIgn:\t")
+		if err != nil || !ok {
+			t.Fatalf("its status: %v", err)
+		}
+		if mask, err := strconv.ParseUint(ignored[:16], 16, 64); err != nil || mask&(1<<(unix.SIGHUP-1)) == 0 && strings.Contains(string(status), "Name:\tplumb") {
+			break
+		}
+	}
+	cmd.Process.Signal(unix.SIGTERM)
+	cmd.Wait()
+	if status := cmd.ProcessState.ExitCode(); status != 1 || said.String() != "plumb: attach web: terminated signal received\n" {
+		t.Errorf("status %d, %q", status, said.String())
+	}
+	if _, err := box.Rtnl().LinkByName("eth0"); !errors.Is(err, unix.ENODEV) {
+		t.Errorf("the second one's link: %v, want ENODEV", err)
+	}
+	s.succeeds("detach", "web")
 }
 
 // Another firewall's drop is told of in a line.
