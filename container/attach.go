@@ -211,11 +211,11 @@ func (a *attacher) prepare() (err error) {
 	}
 	a.HostIndex, a.peer, a.hostMAC = a.host.randomIndex(), firstIndex, a.host.randomMAC()
 	a.story.holds(a.net.Name, a.target)
+	if a.host.ending || a.host.plans { // a thread of its own would take longer to start than this does; a plan looks there before it says that the pair can be made
+		return a.openInside()
+	}
 	a.opening = make(chan error, 1)
 	go a.openAhead()
-	if a.host.plans {
-		return a.opened() // a plan looks there before it says that the pair can be made
-	}
 	return nil
 }
 

@@ -15,7 +15,11 @@ import (
 // openInside opens in the container's namespace what is needed there later: a socket, and the sysctls.
 func (a *attacher) openInside() error {
 	start := a.story.now()
-	err := a.target.Do(func() (err error) {
+	do := a.target.Do
+	if a.host.ending {
+		do = a.target.DoHere
+	}
+	err := do(func() (err error) {
 		a.inside, err = a.dial(a.net.Name)
 		a.host.proc.use(func(proc int) { a.sysctls.open(proc, !a.net.NoIPv6 && !a.classic) })
 		return err
