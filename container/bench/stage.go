@@ -26,7 +26,9 @@ type Stage struct {
 
 	Took time.Duration // Up and Down may set it, where they know better than the clock around them how long they took
 
-	ran     time.Duration // what the programs took that Up, or Down, has run
+	Ran   time.Duration  // what the programs took that Up, or Down, has run
+	Usage syscall.Rusage // of the one that was run last: what the kernel has counted of it
+
 	rival   Rival
 	waiting *os.Process
 }
@@ -67,15 +69,15 @@ func (s *Stage) once(ctx context.Context, counts bool) error {
 
 // timed says how long something takes: by what it says itself, or by the programs that it runs, or by the clock around it.
 func (s *Stage) timed(do func(*Stage) error) (time.Duration, error) {
-	s.Took, s.ran = 0, 0
+	s.Took, s.Ran = 0, 0
 	start := time.Now()
 	err := do(s)
 	took := time.Since(start)
 	switch {
 	case s.Took > 0:
 		took = s.Took
-	case s.ran > 0:
-		took = s.ran
+	case s.Ran > 0:
+		took = s.Ran
 	}
 	return took, err
 }
@@ -152,7 +154,10 @@ func (s *Stage) Run(p Program) error {
 		return err
 	}
 	state, err := process.Wait()
-	s.ran += time.Since(start)
+	s.Ran += time.Since(start)
+	if err == nil {
+		s.Usage = *state.SysUsage().(*syscall.Rusage)
+	}
 	if err == nil && !state.Success() {
 		said, _ := os.ReadFile(out.Name())
 		err = fmt.Errorf("%s: %v: %s", base(p.Path), state, lastLine(said))

@@ -30,6 +30,7 @@ type figures struct {
 	Resident  memory                  // of a plumb run that waits
 
 	Profiles map[string]*bench.Result
+	Usages   []compare.Usage // of whole programs: what plumb attach is made of
 	Floor    compare.Steps
 	CPU      cpuProfile
 	Packages []packageSize
@@ -108,6 +109,10 @@ func (f *figures) round() {
 			round(d.Rivals[i].Up)
 			round(d.Rivals[i].Down)
 		}
+	}
+	for i := range f.Usages {
+		round(f.Usages[i].Wall)
+		round(f.Usages[i].CPU)
 	}
 	for _, times := range slices.Concat(f.Floor.Times, [][]time.Duration{f.All[100], f.All[1000]}) {
 		round(times)

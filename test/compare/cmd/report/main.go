@@ -35,21 +35,28 @@ func main() {
 }
 
 // programs are what is measured that has to be built first.
-type programs struct{ dir, plumb, floor, small string }
+type programs struct{ dir, plumb, floor, small, nothingC, nothingGo string }
 
 func build(dir string) (p programs, err error) {
 	p.dir = dir
-	p.plumb = filepath.Join(dir, "plumb")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", p.plumb, "plumb/cmd/plumb")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return p, fmt.Errorf("build plumb: %w\n%s", err, output)
+	for _, program := range []struct {
+		path *string
+		name string
+	}{{&p.plumb, "plumb/cmd/plumb"}, {&p.nothingGo, "plumb/test/compare/cmd/nothing"}} {
+		*program.path = filepath.Join(dir, filepath.Base(program.name))
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", *program.path, program.name)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := cmd.CombinedOutput(); err != nil {
+			return p, fmt.Errorf("build %s: %w\n%s", program.name, err, output)
+		}
 	}
-	if p.floor, err = compare.Compile("floor/replay.c", dir); err != nil {
-		return p, err
-	}
-	if p.small, err = compare.Compile("floor/floor.c", dir); err != nil {
-		return p, err
+	for _, program := range []struct {
+		path   *string
+		source string
+	}{{&p.floor, "floor/replay.c"}, {&p.small, "floor/floor.c"}, {&p.nothingC, "floor/nothing-c.c"}} {
+		if *program.path, err = compare.Compile(program.source, dir); err != nil {
+			return p, err
+		}
 	}
 	return p, buildPlugins(filepath.Join(dir, "cni"))
 }

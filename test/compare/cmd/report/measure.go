@@ -91,6 +91,9 @@ func (m *figures) profile(ctx context.Context, p programs) (err error) {
 	if m.Profiles, err = profilePrograms(ctx, p, n); err != nil {
 		return err
 	}
+	if m.Usages, err = usages(ctx, p, m.N); err != nil {
+		return err
+	}
 	if m.Profiles["take"], err = profileTake(ctx, n); err != nil {
 		return err
 	}

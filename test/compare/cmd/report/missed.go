@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,12 @@ func (f *figures) profileText(b *strings.Builder, profile string) {
 		profileTable(b, "in-process attach", within(&f.Networks.Results[0], bench.Attach))
 		f.floorTable(b)
 		f.cpuText(b)
-	case "attach", "detach", "run", "take", "all":
+	case "attach":
+		f.usageTable(b)
+		profileTable(b, "the steps, traced", steps(f.Profiles[profile].Phases))
+	case "detach", "run":
+		profileTable(b, "the steps, traced", steps(f.Profiles[profile].Phases))
+	case "take", "all":
 		profileTable(b, "", f.Profiles[profile].Phases)
 	case "tear-down":
 		profileTable(b, "a detach", within(&f.Networks.Results[0], bench.TearDown))
@@ -99,6 +105,36 @@ func profileTable(b *strings.Builder, what string, phases []bench.Phase) {
 		}
 	}
 	fmt.Fprintf(b, "\nEach of %d times. What takes less than %.0f %% is left out, and what happens beside the rest is counted in it, too.\n\n", len(phases[0].Times), 100*least)
+}
+
+// steps are those of a program that tells of them itself: without its start and end, most of which are what it takes to tell.
+func steps(phases []bench.Phase) (all []bench.Phase) {
+	if len(phases) == 0 {
+		return nil
+	}
+	whole := bench.Phase{Name: phases[0].Name + ", from its first step to its last", Times: slices.Clone(phases[0].Times)}
+	all = append(all, whole)
+	for _, p := range phases[1:] {
+		if p.Name != bench.BeforeFirst && p.Name != bench.AfterLast {
+			all = append(all, p)
+			continue
+		}
+		for i, t := range p.Times {
+			whole.Times[i] -= t
+		}
+	}
+	return all
+}
+
+// usageTable says what whole programs take.
+func (f *figures) usageTable(b *strings.Builder) {
+	b.WriteString("| without a tracer | median, µs | of the processors, µs | page faults | waits | interruptions |\n|---|---:|---:|---:|---:|---:|\n")
+	for i := range f.Usages {
+		u := &f.Usages[i]
+		fmt.Fprintf(b, "| %s | %s | %s | %.0f | %.0f | %.0f |\n", u.Name, micros(stats.Median(u.Wall)), micros(stats.Median(u.CPU)),
+			stats.Median(u.Faults), stats.Median(u.Waits), stats.Median(u.Interruptions))
+	}
+	b.WriteString("\n")
 }
 
 // address is an address, or a number, in a phase's name.

@@ -19,8 +19,10 @@ var needed = map[string]string{
 	"in-process": `The floor sends what an attach changes, and nothing else; plumb asks before it acts: which address is free, what leads out, whether it forwards, whether
 the ruleset has been flushed. To come nearer it would have to ask less, which is to say to remember more, and to hear of what others change; and to have
 nothing run beside it in Go's runtime. vishvananda and google ask nothing either, and have no lease to take.`,
-	"attach": `The start and the end of a Go program are in what is before the first and after the last; and what a program that has been running remembers of the table is
-asked for anew. A smaller program starts faster; one that runs need not start.`,
+	"attach": `The first table is of whole runs without a tracer. Any program in Go takes what the one that does nothing takes; ` + "`plumb version`" + ` is what plumb takes to
+start and to end; the rest of ` + "`plumb attach`" + ` is the attach, for which a program that has been running would remember what it has to ask. Much of each is page
+faults: a page is cleared, or found in the file, when a process first touches it. The second table is of the program's own trace. To write that takes it longer than the attach
+itself, so that its start and its end are left out; the steps' parts of the whole are what counts. A smaller program starts faster; one that runs need not start.`,
 	"detach": `The pair of a namespace that stays is removed by RTM_DELLINK, which returns when the kernel's readers have gone by (synchronize_net, some ticks): no caller can
 shorten that, but many can share it (` + "`plumb detach` of several names, `--all`" + `). Before that stands what is true of ` + "`plumb attach`" + ` alone: a program has to start.`,
 	"run": `Here plumb is the first on its host and the last: it makes the table and takes it away, and a socket of nftables that has removed something waits for the kernel

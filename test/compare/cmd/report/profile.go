@@ -211,6 +211,16 @@ func profilePrograms(ctx context.Context, p programs, n int) (map[string]*bench.
 	return map[string]*bench.Result{"attach": traces.Attach.Result(), "detach": traces.Detach.Result(), "run": traces.Run.Result()}, nil
 }
 
+// usages are what whole runs of programs take, without a tracer, of which each does more than the one before.
+func usages(ctx context.Context, p programs, n int) ([]compare.Usage, error) {
+	rivals, usages := compare.Runs(p.nothingC, p.nothingGo, p.floor)
+	duel, err := bench.RunRivals(ctx, bench.RivalOptions{N: n, Warmup: 1, Plumb: p.plumb, Bare: true, More: rivals, Progress: show("whole programs")})
+	if err == nil && len(duel.Missing) > 0 {
+		err = fmt.Errorf("whole programs: %v", duel.Missing)
+	}
+	return usages, err
+}
+
 // A packageSize is what a package, or a section, takes in the binary.
 type packageSize struct {
 	Name  string

@@ -43,8 +43,8 @@ const method = `
   network. podman and docker have their own default networks and a published port, as plumb has. Docker's daemon runs in the lab, in a pid namespace of
   its own, and has started before.
 - **The profiles** of missed targets: of a program that is running, the phases of ` + "`plumb bench --job network`" + `, the floor's own clock between its
-  steps, and runtime/pprof's samples while nothing but attaches run; of whole programs, the median times of their own traces (` + "`--trace=json`" + `), which cost them some time,
-  too, with the start and the end of the program as what is before the first and after the last event.
+  steps, and runtime/pprof's samples while nothing but attaches run; of whole programs, what the kernel counts of each run (getrusage), and the median times of their own
+  traces (` + "`--trace=json`" + `) from the first event to the last, of which the tracer takes some, too.
 - **The phases** are those that plumb's own tracer sees; it keeps the times, and looks at them afterwards. Messages that are sent together have one time, since
   the kernel works on all of them before send returns.
 `

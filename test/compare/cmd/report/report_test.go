@@ -96,7 +96,7 @@ func TestMissed(t *testing.T) {
 				t.Errorf("that none is missed is said, or is not:\n%s", text)
 			}
 			for title, table := range map[string]string{
-				"In-process set-up": "| the floor | median", "`plumb attach`": "| plumb attach | ", "The 1,000th": "| of all growth |", "The binary": "| plumb/nat | ",
+				"In-process set-up": "| the floor | median", "`plumb attach`": "| plumb attach, from its first step to its last | ", "The 1,000th": "| of all growth |", "The binary": "| plumb/nat | ",
 			} {
 				_, after, ok := strings.Cut(text, "### "+title+"\n")
 				section, _, _ := strings.Cut(after, "\n## ")
@@ -211,6 +211,9 @@ func someFigures(plumb time.Duration) *figures {
 		Profiles: map[string]*bench.Result{
 			"attach": profile("plumb attach"), "detach": profile("plumb detach"), "run": profile("plumb run"), "take": profile("Pool.Take"), "all": &some,
 		},
+		Usages: []compare.Usage{{
+			Name: "`plumb attach`", Wall: times(plumb), CPU: times(plumb), Faults: []float64{300}, Waits: []float64{9}, Interruptions: []float64{3},
+		}},
 		Floor:    compare.Steps{Names: []string{"set lo up"}, Times: [][]time.Duration{times(other)}},
 		CPU:      cpuProfile{N: n, Wall: other, Top: "      flat\n", Cumulative: "      flat\n"},
 		Packages: []packageSize{{"plumb/nat", 1e6}}, Sections: []packageSize{{".text", 2e6}},

@@ -1,0 +1,4 @@
+// Command nothing does nothing. It is what a program in Go takes to start and to end.
+package main
+
+func main() {}
