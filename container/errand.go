@@ -66,15 +66,19 @@ func (h *Host) removeGroup(group uint32, ends []rtnl.Link) error {
 // sendToRemove has an errand send a request that removes links, and waits until they have gone.
 func (h *Host) sendToRemove(request wire.Request, indexes ...uint32) error {
 	s := h.story()
-	c, err := openThere(&s, h.ns, hostName, "socket(AF_NETLINK): NETLINK_ROUTE, to remove a link and to hear of its end", func() (*rtnl.Conn, error) {
+	start := s.now()
+	var c *rtnl.Conn
+	err := h.ns.DoHere(func() error {
 		socket, err := wire.Brief(unix.NETLINK_ROUTE)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		config := h.config(hostName, unix.NETLINK_ROUTE)
 		config.Transport = errand{socket}
-		return rtnl.Dial(config)
+		c, err = rtnl.Dial(config)
+		return err
 	})
+	s.did(hostName, start, err, "setns ", hostName, ": socket(AF_NETLINK): NETLINK_ROUTE, to remove a link and to hear of its end")
 	if err != nil {
 		return err
 	}
