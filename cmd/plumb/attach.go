@@ -53,17 +53,19 @@ func attachWith(c command, args []string, plan *planner) error {
 
 // printAttachment prints a line for each family, and one for each published port.
 func printAttachment(a *container.Attachment) {
+	lines := ""
 	for _, family := range []struct {
 		addr    netip.Prefix
 		gateway netip.Addr
 	}{{a.Addr, a.Gateway}, {a.Addr6, a.Gateway6}} {
 		if family.addr.IsValid() {
-			fmt.Printf("%s %s %s via %s (%s)\n", a.Name, a.Interface, family.addr, family.gateway, a.HostLink)
+			lines += a.Name + " " + a.Interface + " " + family.addr.String() + " via " + family.gateway.String() + " (" + a.HostLink + ")\n"
 		}
 	}
 	for i := range a.Publish {
-		fmt.Printf("%s publishes %s\n", a.Name, &a.Publish[i])
+		lines += a.Name + " publishes " + a.Publish[i].String() + "\n"
 	}
+	os.Stdout.WriteString(lines)
 }
 
 // attachmentJSON is an attachment as an object.
