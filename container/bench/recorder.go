@@ -185,11 +185,9 @@ func noDigit(r rune) rune {
 // plain is a text without the number that the container's name has.
 func (t *teller) plain(text string) string { return strings.ReplaceAll(text, t.name, baseName) }
 
-// batchKey is in the key of a transaction of nftables: its first message.
-var batchKey = strconv.Itoa(int(KindTables)) + "/" + strconv.Itoa(unix.NFNL_MSG_BATCH_BEGIN) + ","
-
 // finish makes the keys differ, where there is the same more than once, and the labels say how many messages a group has.
 func (t *teller) finish() []span {
+	batchKey := strconv.Itoa(int(KindTables)) + "/" + strconv.Itoa(unix.NFNL_MSG_BATCH_BEGIN) + "," // in the key of a transaction of nftables: its first message
 	for i := range t.spans {
 		s := &t.spans[i]
 		if s.kind == KindTables && strings.Contains(s.key, batchKey) {

@@ -10,19 +10,16 @@ import (
 	"plumb/rtnl"
 )
 
-// The addresses that are asked about: those of plumb's usual networks, at the end of which no container is soon.
-var (
-	someAddr4, gateway4 = netip.AddrFrom4([4]byte{10, 0, 0, 250}), netip.AddrFrom4([4]byte{10, 0, 0, 1})
-	someAddr6, gateway6 = netip.AddrFrom16([16]byte{0xfd, 0x70, 0x6c, 0x75, 0x6d, 0x62, 15: 0xfa}), netip.AddrFrom16([16]byte{0xfd, 0x70, 0x6c, 0x75, 0x6d, 0x62, 15: 1})
-)
-
-// someContainer is one that might be attached to the host.
+// someContainer is one that might be attached to the host: to one of plumb's usual networks, at the end of which no container is soon.
 func (d *doctor) someContainer() verdict.Container {
 	c := verdict.Container{Link: verdict.Link{Name: "pl-some", Group: nat.Group}}
 	for _, f := range []rtnl.Family{rtnl.IPv4, rtnl.IPv6} {
-		w := verdict.Way{Addr: someAddr4, Gateway: gateway4}
+		w := verdict.Way{Addr: netip.AddrFrom4([4]byte{10, 0, 0, 250}), Gateway: netip.AddrFrom4([4]byte{10, 0, 0, 1})}
 		if f == rtnl.IPv6 {
-			w = verdict.Way{Addr: someAddr6, Gateway: gateway6}
+			net6 := [16]byte{0xfd, 0x70, 0x6c, 0x75, 0x6d, 0x62}
+			addr, gateway := net6, net6
+			addr[15], gateway[15] = 0xfa, 1
+			w = verdict.Way{Addr: netip.AddrFrom16(addr), Gateway: netip.AddrFrom16(gateway)}
 		}
 		out := false
 		for _, u := range d.ups {

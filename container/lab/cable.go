@@ -19,12 +19,10 @@ const (
 	uplinkIndex = 2
 )
 
-var (
-	gateway4    = netip.AddrFrom4([4]byte{203, 0, 113, 1})
-	gateway6    = netip.MustParseAddr("fe80::1")
-	uplinkLocal = netip.MustParsePrefix("fe80::2/64")
-	internet6   = netip.MustParseAddr("2001:db8::1")
-)
+func gateway4() netip.Addr      { return netip.AddrFrom4([4]byte{203, 0, 113, 1}) }
+func gateway6() netip.Addr      { return netip.MustParseAddr("fe80::1") }
+func uplinkLocal() netip.Prefix { return netip.MustParsePrefix("fe80::2/64") }
+func internet6() netip.Addr     { return netip.MustParseAddr("2001:db8::1") }
 
 // An end is one side of a cable.
 type end struct {
@@ -47,10 +45,10 @@ func (l *Lab) connect(ctx context.Context, h *Host, options HostOptions) error {
 	h.addr4 = netip.AddrFrom4([4]byte{203, 0, 113, n})
 	var near6, far6 []netip.Addr
 	if l.ipv6 && !options.IPv4Only {
-		a := internet6.As16()
+		a := internet6().As16()
 		a[15] = n
 		h.addr6 = netip.AddrFrom16(a)
-		near6, far6 = []netip.Addr{gateway6, internet6}, []netip.Addr{uplinkLocal.Addr(), h.addr6}
+		near6, far6 = []netip.Addr{gateway6(), internet6()}, []netip.Addr{uplinkLocal().Addr(), h.addr6}
 	}
 	return l.build(ctx, []step{
 		{near, l.gateway(h, near, far, options.MTU), near.index, near6},
@@ -95,11 +93,11 @@ func (l *Lab) build(ctx context.Context, steps []step) (err error) {
 // gateway makes the pair, and configures the internet's end.
 func (l *Lab) gateway(h *Host, near, far end, mtu uint32) []wire.Request {
 	requests := append(l.plug(near, far, mtu),
-		rtnl.NewAddr(rtnl.PeerAddrOf(near.index, gateway4, h.addr4, 0), "route "+h.addr4.String()+" to "+h.name))
+		rtnl.NewAddr(rtnl.PeerAddrOf(near.index, gateway4(), h.addr4, 0), "route "+h.addr4.String()+" to "+h.name))
 	if h.addr6.IsValid() {
 		requests = append(requests,
-			rtnl.NewAddr(rtnl.AddrOf(near.index, netip.PrefixFrom(gateway6, 64), unix.IFA_F_NODAD), "be the gateway of "+h.name),
-			rtnl.NewAddr(rtnl.PeerAddrOf(near.index, internet6, h.addr6, unix.IFA_F_NODAD), "route "+h.addr6.String()+" to "+h.name))
+			rtnl.NewAddr(rtnl.AddrOf(near.index, netip.PrefixFrom(gateway6(), 64), unix.IFA_F_NODAD), "be the gateway of "+h.name),
+			rtnl.NewAddr(rtnl.PeerAddrOf(near.index, internet6(), h.addr6, unix.IFA_F_NODAD), "route "+h.addr6.String()+" to "+h.name))
 	}
 	return requests
 }
@@ -130,13 +128,13 @@ func (l *Lab) uplink(h *Host) []wire.Request {
 	requests := append([]wire.Request{rtnl.SetUp(loopback, "set lo of "+h.name+" up")}, l.setUp(end{index: i, name: UplinkName})...)
 	requests = append(requests,
 		rtnl.NewAddr(rtnl.AddrOf(i, netip.PrefixFrom(h.addr4, 24), unix.IFA_F_NOPREFIXROUTE), "give "+h.name+" "+h.addr4.String()),
-		rtnl.NewRoute(rtnl.OnLink(i, netip.PrefixFrom(gateway4, 32)), "find the gateway on "+UplinkName),
-		rtnl.NewRoute(rtnl.Via(i, rtnl.Default(gateway4), gateway4), "send the rest to the gateway"))
+		rtnl.NewRoute(rtnl.OnLink(i, netip.PrefixFrom(gateway4(), 32)), "find the gateway on "+UplinkName),
+		rtnl.NewRoute(rtnl.Via(i, rtnl.Default(gateway4()), gateway4()), "send the rest to the gateway"))
 	if h.addr6.IsValid() {
 		requests = append(requests,
-			rtnl.NewAddr(rtnl.AddrOf(i, uplinkLocal, unix.IFA_F_NODAD), "give "+UplinkName+" a link-local address"),
+			rtnl.NewAddr(rtnl.AddrOf(i, uplinkLocal(), unix.IFA_F_NODAD), "give "+UplinkName+" a link-local address"),
 			rtnl.NewAddr(rtnl.AddrOf(i, netip.PrefixFrom(h.addr6, 64), unix.IFA_F_NODAD|unix.IFA_F_NOPREFIXROUTE), "give "+h.name+" "+h.addr6.String()),
-			rtnl.NewRoute(rtnl.Via(i, rtnl.Default(gateway6), gateway6), "send the rest to the gateway"))
+			rtnl.NewRoute(rtnl.Via(i, rtnl.Default(gateway6()), gateway6()), "send the rest to the gateway"))
 	}
 	return requests
 }

@@ -135,12 +135,10 @@ func (p *drawing) text(ascii bool) string {
 		b.WriteString(strings.TrimRight(line+p.margin(i), " ") + "\n")
 	}
 	if ascii {
-		return toASCII.Replace(b.String())
+		return strings.NewReplacer("─", "-", "│", "|", "┌", "+", "┐", "+", "└", "+", "┘", "+", "├", "+", "┼", "+").Replace(b.String())
 	}
 	return b.String()
 }
-
-var toASCII = strings.NewReplacer("─", "-", "│", "|", "┌", "+", "┐", "+", "└", "+", "┘", "+", "├", "+", "┼", "+")
 
 // edge is the right side of a box, from which a cable may leave.
 func (p *drawing) edge(i int) string {

@@ -47,8 +47,8 @@ var routeKinds = []kind{
 		{" metric ", "RTA_PRIORITY"},
 		{" tos ", "rtm_tos"},
 	}},
-	{kindNeighbour, unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, ndmsg, neighbourID},
-	{kindNeighbour, unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, ndmsgProxy, neighbourID},
+	{kindNeighbour, unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, ndmsg, []word{{"", "NDA_DST"}, {" dev ", "ndm_ifindex"}, {" ", "ndm_flags"}}},
+	{kindNeighbour, unix.RTM_GETNEIGH, unix.RTM_NEWNEIGH, ndmsgProxy, []word{{"", "NDA_DST"}, {" dev ", "ndm_ifindex"}, {" ", "ndm_flags"}}},
 	{"rule", unix.RTM_GETRULE, unix.RTM_NEWRULE, rtmsg, []word{
 		{"", "FRA_PRIORITY"},
 		{" ", "family"},
@@ -86,10 +86,7 @@ var filterKinds = []kind{
 	}},
 }
 
-var (
-	neighbourID = []word{{"", "NDA_DST"}, {" dev ", "ndm_ifindex"}, {" ", "ndm_flags"}}
-	elementID   = []word{{" ", "NFTA_SET_ELEM_KEY/NFTA_DATA_VALUE"}, {" ", "NFTA_SET_ELEM_FLAGS"}}
-)
+var elementID = []word{{" ", "NFTA_SET_ELEM_KEY/NFTA_DATA_VALUE"}, {" ", "NFTA_SET_ELEM_FLAGS"}}
 
 const (
 	kindLink      = "link"

@@ -23,10 +23,11 @@ type Way struct {
 
 // Where the packets go to or come from that are asked about. Nothing is sent: any addresses of the internet would do, other than
 // those kept for documentation, which firewalls drop.
-var (
-	somewhere4 = netip.AddrFrom4([4]byte{8, 8, 8, 8})
-	somewhere6 = netip.AddrFrom16([16]byte{0x20, 0x01, 0x48, 0x60, 0x48, 0x60, 14: 0x88, 15: 0x88})
-)
+func somewhere4() netip.Addr { return netip.AddrFrom4([4]byte{8, 8, 8, 8}) }
+
+func somewhere6() netip.Addr {
+	return netip.AddrFrom16([16]byte{0x20, 0x01, 0x48, 0x60, 0x48, 0x60, 14: 0x88, 15: 0x88})
+}
 
 // somePort is one that no service has, and published is one that a container may have.
 const (
@@ -65,9 +66,9 @@ func (c *Container) Packets() []Packet {
 
 // outside is what goes to the internet, and what comes from there.
 func (c *Container) outside(w *Way, add func(string, Packet)) {
-	there, icmp, request, reply := somewhere4, uint8(unix.IPPROTO_ICMP), uint16(8), uint16(0)
+	there, icmp, request, reply := somewhere4(), uint8(unix.IPPROTO_ICMP), uint16(8), uint16(0)
 	if w.Addr.Is6() {
-		there, icmp, request, reply = somewhere6, unix.IPPROTO_ICMPV6, 128, 129
+		there, icmp, request, reply = somewhere6(), unix.IPPROTO_ICMPV6, 128, 129
 	}
 	for _, proto := range []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP, icmp} {
 		out := Packet{Kind: FromContainer, Way: forwarded, In: c.Link, Out: w.Uplink, Src: w.Addr, Dst: there, Proto: proto, SrcPort: somePort, DstPort: 443}
