@@ -186,7 +186,7 @@ type Sight struct {
 
 // Look looks beforehand at what Attach would look at first. What changes in between costs Attach a second look, and no more: see Attachment.Seen.
 //
-// It reads the generation id, and in the same send looks which addresses are free. That is so at this id, if it is the one at which it was remembered
+// It reads the generation id, and in the same send looks which addresses are free. That is so at this id, unless it was remembered at another one
 // where to look: the kernel answers in turn.
 func (c *Conn) Look(a *Attachment) (*Sight, error) {
 	var now Generation
@@ -203,13 +203,11 @@ func (c *Conn) Look(a *Attachment) (*Sight, error) {
 	}
 	seen := new(Sight)
 	for _, refused := range wire.Refusals(c.wire.Do(requests...)) {
-		switch {
-		case refused.Index == 0:
+		if refused.Index == 0 {
 			return nil, c.explain(refused)
-		case now.ID == known.gen:
-			i := families[refused.Index-1]
-			seen.free[i] = glances[i].free(refused)
 		}
+		i := families[refused.Index-1]
+		seen.free[i] = glances[i].free(now.ID, refused)
 	}
 	seen.gen = now.ID
 	return seen, nil

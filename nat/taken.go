@@ -164,18 +164,22 @@ func leasedRequest(addrs []netip.Addr) wire.Request {
 }
 
 // A glance is what a send that asks for the generation id has asked besides: which address is the lowest that is free, from where that is
-// remembered on.
+// remembered on, or else from the first.
 type glance struct {
+	gen   uint32 // at which it was remembered, for which alone it is right; 0: it was not
 	from  free
 	addrs []netip.Addr // the first few from there, all of one run
 	n     int          // how many of them are leased
 }
 
-// glanceAt is one into the run in which the lowest free address is remembered to be, or later; ok is false where that is not remembered.
+// glanceAt is one into the run in which the lowest free address is remembered to be, or later; ok is false where none is looked for.
 func glanceAt(known memo, p placeOf) (g glance, ok bool) {
-	g.from = known.lowest[p.First]
-	if p.Addr.IsValid() || !g.from.addr.IsValid() {
+	if p.Addr.IsValid() || !p.First.IsValid() {
 		return g, false
+	}
+	g.gen, g.from = known.gen, known.lowest[p.First]
+	if !g.from.addr.IsValid() {
+		g.gen, g.from = 0, free{addr: p.First, run: p.First}
 	}
 	end := plus(g.from.run, runLen)
 	for a := g.from.addr; len(g.addrs) < few && a.IsValid() && a != end && !p.Last.Less(a); a = a.Next() {
@@ -184,9 +188,9 @@ func glanceAt(known memo, p placeOf) (g glance, ok bool) {
 	return g, len(g.addrs) > 0
 }
 
-// free is what was found; not valid where it has to be looked for. refused is the kernel's refusal.
-func (g *glance) free(refused error) (f free) {
-	if g.n < len(g.addrs) && errors.Is(refused, unix.ENOENT) {
+// free is what was found at a generation id; not valid where it has to be looked for. refused is the kernel's refusal.
+func (g *glance) free(gen uint32, refused error) (f free) {
+	if (g.gen == 0 || g.gen == gen) && g.n < len(g.addrs) && errors.Is(refused, unix.ENOENT) {
 		f = free{addr: g.addrs[g.n], run: g.from.run}
 	}
 	return f
