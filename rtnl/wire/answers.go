@@ -13,21 +13,33 @@ const errOverrun = unix.ENOBUFS
 
 // answers are what the kernel said to a group of messages.
 type answers struct {
-	first    uint32 // sequence number of the group's first message
-	answered []bool // by index
-	pending  int    // messages that asked for an answer and have none yet
-	refused  Errors
-	lost     error // why answers may be missing
+	first   uint32    // sequence number of the group's first message
+	to      []hearing // by index
+	pending int       // messages that are awaited
+	last    int       // the last message that was answered; -1: none
+	refused Errors
+	lost    error // why answers may be missing
 }
 
+// A hearing is what has been heard of a message.
+type hearing uint8
+
+const (
+	silent  hearing = iota // nothing, and nothing will be unless it is refused
+	awaited                // nothing yet
+	heard
+)
+
 // begin is called for each group; the slice of the last one is used again.
-func (a *answers) begin(first uint32, requests []Request) {
-	*a = answers{first: first, answered: a.answered[:0]}
+func (a *answers) begin(first uint32, requests []Request, acknowledgedFrom int) {
+	*a = answers{first: first, to: a.to[:0], last: -1}
 	for i := range requests {
-		a.answered = append(a.answered, false)
-		if requests[i].asks() {
+		h := silent
+		if requests[i].asks() && (i >= acknowledgedFrom || requests[i].into != nil) {
+			h = awaited
 			a.pending++
 		}
+		a.to = append(a.to, h)
 	}
 }
 
@@ -38,7 +50,7 @@ func (r *Request) asks() bool { return r.Flags&netlink.Acknowledge != 0 || r.int
 // caller's send: what it has to say is queued when send returns, so there is nothing to wait for.
 func (c *Conn) readAnswers(requests []Request) error {
 	a := &c.answers
-	a.begin(c.seq-uint32(len(requests))+1, requests)
+	a.begin(c.seq-uint32(len(requests))+1, requests, c.acknowledgedFrom(requests))
 	// A refusal comes without being asked for. Answers come in order, so one to the messages before the last that
 	// asks has been read when that one's has; those after it can be known only when nothing more is there.
 	toEnd := !requests[len(requests)-1].asks()
@@ -91,7 +103,7 @@ func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, w
 			*r.tally++
 			return nil
 		}
-		a.got(r, index)
+		a.got(index)
 		if err := r.want.body.decode(body, r.into); err != nil {
 			a.refused = append(a.refused, r.failed(index, h.Sequence, fmt.Errorf("decode %s: %w", r.want.Name, err)))
 		}
@@ -108,7 +120,7 @@ func (c *Conn) readAnswer(a *answers, r *Request, index int, h netlink.Header, w
 	}
 	c.traceAnswer(whole, r, refused)
 	if refused != nil || r.into == nil { // an acknowledgement is no answer to a question
-		a.got(r, index)
+		a.got(index)
 	}
 	return nil
 }
@@ -122,16 +134,17 @@ func (c *Conn) refusal(r *Request, index int, p *ackParts) *Error {
 }
 
 // got notes that a request has its answer.
-func (a *answers) got(r *Request, index int) {
-	if !a.answered[index] && r.asks() {
+func (a *answers) got(index int) {
+	if a.to[index] == awaited {
 		a.pending--
 	}
-	a.answered[index] = true
+	a.to[index] = heard
+	a.last = max(a.last, index)
 }
 
-// result is the error of the group. Where answers may have been lost, or there are none at all, each message without
-// its answer is one of the refused: what the kernel did about it is not known. Otherwise a refusal explains the
-// others' silence: a batch that nftables refuses as a whole is answered on its first message alone.
+// result is the error of the group. Where answers may have been lost, or there are none at all, each message of which nothing tells what
+// the kernel did about it is one of the refused. Otherwise a refusal explains the others' silence: a batch that nftables refuses as a whole is
+// answered on its first message alone.
 func (a *answers) result(requests []Request) error {
 	why := a.lost
 	if why == nil && a.pending > 0 && len(a.refused) == 0 {
@@ -139,7 +152,8 @@ func (a *answers) result(requests []Request) error {
 	}
 	if why != nil {
 		for i := range requests {
-			if requests[i].asks() && !a.answered[i] {
+			told := a.to[i] == heard || a.to[i] == silent && i < a.last && a.lost == nil
+			if requests[i].asks() && !told {
 				a.refused = append(a.refused, requests[i].failed(i, a.first+uint32(i), why))
 			}
 		}

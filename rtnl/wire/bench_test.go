@@ -92,7 +92,7 @@ func BenchmarkEncode(b *testing.B) {
 	for b.Loop() {
 		e.b = e.b[:0]
 		r := newPair(l)
-		r.appendTo(&e, 1)
+		r.appendTo(&e, r.Flags, 1)
 	}
 	b.SetBytes(int64(len(e.b)))
 }
@@ -104,7 +104,7 @@ func BenchmarkBuildAndEncode(b *testing.B) {
 	for b.Loop() {
 		e.b = e.b[:0]
 		r := newPair(benchPair())
-		r.appendTo(&e, 1)
+		r.appendTo(&e, r.Flags, 1)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/mdlayher/netlink"
 )
 
 // A Config says what a Conn is.
@@ -78,8 +80,9 @@ func (c *Conn) Control(f func(fd int)) error {
 // ErrNoAnswer is returned when the kernel took a message and did not answer it. What it did is then not known.
 var ErrNoAnswer = errors.New("no answer from the kernel")
 
-// Do sends the requests in one datagram and reads the answer to each that asks for one (netlink.Acknowledge); a
-// refusal is answered whether or not it was asked for. The error is an *Error, or Errors where several were refused;
+// Do sends the requests in one datagram and reads the answers, as far as requests ask for any (netlink.Acknowledge, Into); a
+// refusal is answered whether or not it was asked for. Of several that ask for an acknowledgement the last alone gets one, unless there is
+// a Tracer to be told of each: answers come in order, so that it tells of those before. The error is an *Error, or Errors where several were refused;
 // Refusals gives both as Errors.
 //
 // rtnetlink goes on after a message that it refuses: those after it have been carried out. nftables carries out a
@@ -106,9 +109,14 @@ const (
 // send encodes the requests, numbers them from c.seq+1 on, and sends them.
 func (c *Conn) send(requests []Request) error {
 	c.out.b, c.out.err, c.ends = c.out.b[:0], nil, c.ends[:0]
+	from := c.acknowledgedFrom(requests)
 	for i := range requests {
 		c.seq++
-		requests[i].appendTo(&c.out, c.seq)
+		flags := requests[i].Flags
+		if i < from {
+			flags &^= netlink.Acknowledge
+		}
+		requests[i].appendTo(&c.out, flags, c.seq)
 		if c.out.err != nil {
 			return requests[i].failed(i, 0, c.out.err)
 		}
@@ -126,6 +134,16 @@ func (c *Conn) send(requests []Request) error {
 		return requests[0].failed(0, 0, err)
 	}
 	return nil
+}
+
+// acknowledgedFrom is from which request of a group on those are acknowledged that ask for it: see Do.
+func (c *Conn) acknowledgedFrom(requests []Request) int {
+	i := 0
+	if c.config.Tracer == nil {
+		for i = len(requests) - 1; i > 0 && requests[i].Flags&netlink.Acknowledge == 0; i-- {
+		}
+	}
+	return i
 }
 
 // message is the i-th message of those last sent, without its padding.

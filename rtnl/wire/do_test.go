@@ -96,6 +96,7 @@ func TestDo(t *testing.T) {
 			for _, seq := range []uint32{0, math.MaxUint32 - 2} {
 				c, f := dialFake(t, test.answer)
 				c.seq = seq
+				c.config.Tracer = &watcher{} // so that each is acknowledged
 				err := c.Do(group()...)
 				if !errors.Is(err, test.is) {
 					t.Errorf("after sequence number %d: got %v, want %v", seq, err, test.is)
@@ -116,6 +117,56 @@ func TestDo(t *testing.T) {
 				if len(f.queue) > 0 {
 					t.Errorf("%d datagrams are left over", len(f.queue))
 				}
+			}
+		})
+	}
+}
+
+// Without a Tracer the last message that asks for an acknowledgement gets the only one, and it tells of those before.
+func TestDoWithOneAcknowledgement(t *testing.T) {
+	t.Parallel()
+	group := func(v *thing) []Request {
+		g := []Request{create("a"), Into(list(), newThing, v), create("c"), create("d")}
+		g[3].Flags &^= netlink.Acknowledge
+		return g
+	}
+	answer := func(s []received) []byte { return one(s[1].Sequence, sample()) }
+	tests := []struct {
+		name   string
+		answer func(sent []received) []any
+		is     error
+		at     []int
+	}{
+		{name: "all is well", answer: func(s []received) []any { return []any{answer(s), ack(s[2], 0, nil)} }},
+		{name: "one is refused", is: unix.EEXIST, at: []int{0}, answer: func(s []received) []any {
+			return []any{ack(s[0], unix.EEXIST, nil), answer(s), ack(s[2], 0, nil)}
+		}},
+		{name: "one after the last is refused", is: unix.EPERM, at: []int{3}, answer: func(s []received) []any {
+			return []any{answer(s), ack(s[2], 0, nil), ack(s[3], unix.EPERM, nil)}
+		}},
+		{name: "a refusal, and no acknowledgement", is: unix.EEXIST, at: []int{0}, answer: func(s []received) []any {
+			return []any{ack(s[0], unix.EEXIST, nil), answer(s)}
+		}},
+		{name: "a question is not answered", is: ErrNoAnswer, at: []int{1}, answer: func(s []received) []any { return []any{ack(s[2], 0, nil)} }},
+		{name: "no acknowledgement", is: ErrNoAnswer, at: []int{2}, answer: func(s []received) []any { return []any{answer(s)} }},
+		{name: "no answer at all", is: ErrNoAnswer, at: []int{0, 1, 2}, answer: func([]received) []any { return nil }},
+		{name: "overrun", is: unix.ENOBUFS, at: []int{0, 1}, answer: func(s []received) []any { return []any{unix.ENOBUFS, ack(s[2], 0, nil)} }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			asked := []bool{false, false, true, false}
+			c, _ := dialFake(t, func(s []received) []any {
+				for i, want := range asked {
+					if got := s[i].Flags&netlink.Acknowledge != 0; got != want {
+						t.Errorf("message %d asks for an acknowledgement: %v, want %v", i, got, want)
+					}
+				}
+				return test.answer(s)
+			})
+			err := c.Do(group(new(thing))...)
+			if got := indexes(err); !errors.Is(err, test.is) || !equal(got, test.at) {
+				t.Errorf("got %v, refused are %v; want %v of %v", err, got, test.is, test.at)
 			}
 		})
 	}

@@ -149,7 +149,7 @@ func (p *Protocol) Request(typ uint16, body []byte, purpose string) Request {
 const headerSize = 16
 
 // appendTo encodes the whole message, padded.
-func (r *Request) appendTo(e *Encoder, seq uint32) {
+func (r *Request) appendTo(e *Encoder, flags netlink.HeaderFlags, seq uint32) {
 	start := len(e.b)
 	e.grow(headerSize)
 	if r.value != nil {
@@ -160,7 +160,7 @@ func (r *Request) appendTo(e *Encoder, seq uint32) {
 	h := e.b[start:]
 	native.PutUint32(h[0:], uint32(n))
 	native.PutUint16(h[4:], r.Type)
-	native.PutUint16(h[6:], uint16(r.Flags))
+	native.PutUint16(h[6:], uint16(flags))
 	native.PutUint32(h[8:], seq)
 	// nlmsg_pid stays 0: the kernel takes the socket's own.
 	e.pad()
@@ -169,7 +169,7 @@ func (r *Request) appendTo(e *Encoder, seq uint32) {
 // Encode returns the bytes of the whole message, header included, as it is sent with sequence number seq.
 func (r Request) Encode(seq uint32) ([]byte, error) {
 	var e Encoder
-	r.appendTo(&e, seq)
+	r.appendTo(&e, r.Flags, seq)
 	return e.b, e.err
 }
 
