@@ -1,6 +1,7 @@
 package container
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -27,7 +28,7 @@ func gatewayRecord(subnet netip.Prefix) nat.Record {
 	gateway := gatewayOf(subnet).String()
 	hash := fnv.New32a()
 	hash.Write([]byte(gateway))
-	return nat.Record{Link: fmt.Sprintf("%s%08x", gatewayPrefix, hash.Sum32()), IPv6: true, Was: gatewayWord + gateway}
+	return nat.Record{Link: gatewayPrefix + hex.EncodeToString(hash.Sum(nil)), IPv6: true, Was: gatewayWord + gateway}
 }
 
 const (

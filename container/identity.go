@@ -150,10 +150,11 @@ const (
 // each begins with the index.
 func (id *identity) text(index uint32) (alias string, further []string) {
 	words := id.words()
-	alias = words[0]
-	for words = words[1:]; len(words) > 0 && len(alias)+1+len(words[0]) <= maxAlias; words = words[1:] {
-		alias += " " + words[0]
+	b := append(make([]byte, 0, maxAlias), words[0]...)
+	for words = words[1:]; len(words) > 0 && len(b)+1+len(words[0]) <= maxAlias; words = words[1:] {
+		b = append(append(b, ' '), words[0]...)
 	}
+	alias = string(b)
 	for len(words) > 0 {
 		name := fmt.Sprintf("%s%d.%03d", furtherPrefix, index, len(further))
 		for ; len(words) > 0 && len(name)+1+len(words[0]) <= maxAltName; words = words[1:] {

@@ -67,6 +67,9 @@ func (a *attacher) wanted() (nat.Attachment, error) {
 		Options: a.net.options(), Publish: slices.Clone(a.net.Publish), // host ports are chosen in it
 		Police: uint64(a.net.RateOut) / 8, IPv4: a.place4(), IPv6: a.place6(), Seen: a.seen,
 	}
+	if !a.net.NoIPv6 {
+		want.IPv6.Record = gatewayRecord(a.net.Subnet6)
+	}
 	return want, a.avoidListeners(&want)
 }
 
@@ -81,7 +84,6 @@ func (a *attacher) place4() (p nat.Place) {
 func (a *attacher) place6() (p nat.Place) {
 	if !a.net.NoIPv6 {
 		p = placeIn(a.net.Subnet6, a.net.Addr6)
-		p.Record = gatewayRecord(p.Subnet)
 	}
 	return p
 }

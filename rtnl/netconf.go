@@ -1,7 +1,7 @@
 package rtnl
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"plumb/rtnl/wire"
@@ -69,7 +69,7 @@ func AskForwards(family Family, n *Netconf) wire.Request {
 
 // AskLinkForwards is the question that LinkForwards asks.
 func AskLinkForwards(family Family, index uint32, n *Netconf) wire.Request {
-	return askForwards(family, int32(index), fmt.Sprintf("see whether link %d forwards %s", index, strings.TrimSpace(family.kind())), n)
+	return askForwards(family, int32(index), "see whether link "+strconv.FormatUint(uint64(index), 10)+" forwards "+strings.TrimSpace(family.kind()), n)
 }
 
 func askForwards(family Family, index int32, purpose string, n *Netconf) wire.Request {

@@ -39,7 +39,7 @@ func Current() (*NS, error) {
 // FromPID returns the network namespace of process pid, as /proc shows it. A pid may come to mean another process once
 // its own has ended: a caller that holds a pidfd uses [FromPidfd]. The error is unix.ESRCH when there is no such process.
 func FromPID(pid int) (*NS, error) {
-	ns, err := open("/proc/" + strconv.Itoa(pid) + "/ns/net")
+	ns, err := openProper("/proc/" + strconv.Itoa(pid) + "/ns/net") // where nothing else can be
 	if errors.Is(err, unix.ENOENT) {
 		return nil, fmt.Errorf("open the network namespace of process %d: %w", pid, noSuchProcess())
 	}
@@ -133,6 +133,10 @@ func open(path string) (*NS, error) {
 	if int64(fs.Type) != unix.NSFS_MAGIC {
 		return nil, &os.PathError{Op: "open network namespace", Path: path, Err: notNetNS(fileKind(look))}
 	}
+	return openProper(path)
+}
+
+func openProper(path string) (*NS, error) {
 	fd, err := retry(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0) })
 	if err != nil {
 		return nil, &os.PathError{Op: "open network namespace", Path: path, Err: err}

@@ -121,6 +121,9 @@ func (es Errors) result() error {
 
 // Refusals lists the messages that err says were refused.
 func Refusals(err error) Errors {
+	if err == nil {
+		return nil
+	}
 	if es := Errors(nil); errors.As(err, &es) {
 		return es
 	}
