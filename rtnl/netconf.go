@@ -22,7 +22,6 @@ type Netconf struct {
 	Index      int32 // of a link, or NetconfAll
 	Forwarding *int32
 	RPFilter   *int32
-	Rest       []wire.Attr
 }
 
 // NetconfAll stands for all links: /proc/sys/net/ipv4/conf/all.
@@ -41,7 +40,7 @@ var netconfTable = wire.Table[*Netconf]{Rows: func(n *Netconf) wire.Rows {
 		wire.U32(netconfaIfindex, "NETCONFA_IFINDEX", &n.Index),
 		wire.Opt(netconfaForwarding, "NETCONFA_FORWARDING", &n.Forwarding),
 		wire.Opt(netconfaRPFilter, "NETCONFA_RP_FILTER", &n.RPFilter),
-		wire.Unknown(&n.Rest, words.Group("netconf")),
+		wire.Named(words.Group("netconf")),
 	)
 }}
 

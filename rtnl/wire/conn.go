@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,9 +107,12 @@ const (
 	answersThatFit = 64
 )
 
+// usualSize is what most messages fit into, in bytes.
+const usualSize = 128
+
 // send encodes the requests, numbers them from c.seq+1 on, and sends them.
 func (c *Conn) send(requests []Request) error {
-	c.out.b, c.out.err, c.ends = c.out.b[:0], nil, c.ends[:0]
+	c.out.b, c.out.err, c.ends = slices.Grow(c.out.b[:0], len(requests)*usualSize), nil, c.ends[:0]
 	from := c.acknowledgedFrom(requests)
 	for i := range requests {
 		c.seq++
