@@ -91,27 +91,28 @@ func (h *Host) attach(ctx context.Context, n Network, target *netns.NS, changed 
 // An attacher makes one attachment.
 type attacher struct {
 	Attachment
-	host    *Host
-	net     Network
-	target  *netns.NS
-	altName string
-	asked   [2]netip.Prefix  // the subnets that were given, or not
-	classic bool             // for SetupVeth: the host's end has the whole subnet, the container's is left alone
-	routes  []rtnl.Route     // the host's, IPv4, where they had to be listed
-	uplinks []uplink         // what leads out
-	changed []nat.Record     // what was changed of the host's forwarding
-	taken   time.Duration    // CLOCK_BOOTTIME of the leases
-	seen    *nat.Sight       // what was seen of free addresses while the pair was made, or nil
-	opening chan error       // the end of openAhead, which goes on beside the rest; nil where it has not begun, or was waited for
-	claimed atomic.Bool      // somebody sees to openInside
-	inside  *rtnl.Conn       // in the container
-	sysctls sysctls          // in the container
-	peer    uint32           // index of the container's link
-	hostMAC net.HardwareAddr // of the host end
-	first   bool             // plumb's table was made with its lease
-	leased  nat.Attachment   // as it was taken
-	undo    undo
-	story   story
+	host     *Host
+	net      Network
+	target   *netns.NS
+	altName  string
+	asked    [2]netip.Prefix  // the subnets that were given, or not
+	classic  bool             // for SetupVeth: the host's end has the whole subnet, the container's is left alone
+	recalled *recollection    // what was chosen by, and is to be confirmed; nil: the kernel was asked
+	routes   []rtnl.Route     // the host's, IPv4, where they had to be listed
+	uplinks  []uplink         // what leads out
+	changed  []nat.Record     // what was changed of the host's forwarding
+	taken    time.Duration    // CLOCK_BOOTTIME of the leases
+	seen     *nat.Sight       // what was seen of free addresses while the pair was made, or nil
+	opening  chan error       // the end of openAhead, which goes on beside the rest; nil where it has not begun, or was waited for
+	claimed  atomic.Bool      // somebody sees to openInside
+	inside   *rtnl.Conn       // in the container
+	sysctls  sysctls          // in the container
+	peer     uint32           // index of the container's link
+	hostMAC  net.HardwareAddr // of the host end
+	first    bool             // plumb's table was made with its lease
+	leased   nat.Attachment   // as it was taken
+	undo     undo
+	story    story
 }
 
 func newAttacher(h *Host, n Network, target *netns.NS) *attacher {
@@ -139,6 +140,9 @@ func (a *attacher) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := a.opened(); err != nil {
+		return err
+	}
+	if err := a.confirm(); err != nil {
 		return err
 	}
 	tell.next("take an address", "a lease is an element of a set, which the kernel lets only one add; what the rules must know comes in the same transaction")
@@ -180,32 +184,16 @@ func (a *attacher) run(ctx context.Context) (err error) {
 
 // prepare looks at the host and chooses what is free to choose. It changes nothing on the host, unless somebody has flushed
 // the ruleset: then what the links say of others is put back first, or this one would take an address that is in use.
-func (a *attacher) prepare() (err error) {
+func (a *attacher) prepare() error {
 	if a.target.Equal(a.host.ns) {
 		return errors.New("the process is in the host's own network namespace: start it in one of its own (CLONE_NEWNET, unshare -n)")
 	}
-	gen, err := a.standing()
-	if err != nil {
-		return err
+	if !a.recall() {
+		if err := a.look(); err != nil {
+			return err
+		}
 	}
-	nets, err := a.host.nat.NetsAt(gen)
-	if err != nil {
-		return err
-	}
-	if err := a.chooseAmong(nets); err != nil {
-		return err
-	}
-	if a.uplinks, err = a.chooseUplinks(gen); err != nil {
-		return err
-	}
-	a.Name, a.Interface, a.Internal, a.Network = a.net.Name, a.net.Interface, a.net.Internal, a.net.Network
-	a.MTU, a.MAC = a.net.MTU, a.net.MAC
-	if a.MTU == 0 {
-		a.MTU = lowestMTU(a.uplinks)
-	}
-	if a.MTU < minMTU6 && !a.net.NoIPv6 {
-		return fmt.Errorf("%w: an MTU of %d is too low for it, %d is the least", errNoIPv6, a.MTU, minMTU6)
-	}
+	a.Name, a.Interface, a.Internal, a.Network, a.MAC = a.net.Name, a.net.Interface, a.net.Internal, a.net.Network, a.net.MAC
 	if a.MAC == nil {
 		a.MAC = a.host.randomMAC()
 	}
@@ -216,64 +204,6 @@ func (a *attacher) prepare() (err error) {
 	}
 	a.opening = make(chan error, 1)
 	go a.openAhead()
-	return nil
-}
-
-// standing sees that the table stands, if any link says that it should, and returns the ruleset's generation id.
-func (a *attacher) standing() (gen uint32, err error) {
-	gen, err = a.host.nat.GenID()
-	if err == nil {
-		if stands, err := a.host.nat.StandsAt(gen); err == nil && stands {
-			return gen, nil
-		}
-	}
-	if err := a.host.repairIfFlushed(); err != nil {
-		return 0, err
-	}
-	return a.host.nat.GenID()
-}
-
-// chooseSubnets is chooseAmong those that there are now.
-func (a *attacher) chooseSubnets() error {
-	nets, err := a.host.nat.Nets()
-	if err != nil {
-		return err
-	}
-	return a.chooseAmong(nets)
-}
-
-// chooseAmong chooses the subnets that are not given, and sees that addresses which are given are in them.
-func (a *attacher) chooseAmong(nets []nat.Net) error {
-	c := chooser{host: a.host, net: &a.net, nets: nets}
-	if !a.net.NoIPv4 {
-		c.given, c.first, c.other = a.net.Subnet, defaultSubnet, unusual(a.asked[1], defaultSubnet6)
-		c.routes = a.hostRoutes
-		subnet, err := c.choose()
-		if err != nil {
-			return err
-		}
-		if err := checkAddrIn("ip", a.net.Addr, subnet); err != nil {
-			return err
-		}
-		a.Addr, a.Gateway = netip.PrefixFrom(a.net.Addr, subnet.Bits()), gatewayOf(subnet)
-		a.net.Subnet = subnet
-	}
-	if !a.net.NoIPv6 {
-		if err := a.host.knowsIPv6(); err != nil {
-			return err
-		}
-		c.given, c.first, c.other = a.net.Subnet6, defaultSubnet6, unusual(a.asked[0], defaultSubnet)
-		c.routes = func() ([]rtnl.Route, error) { return a.host.rtnl.Routes(rtnl.IPv6) }
-		subnet, err := c.choose()
-		if err != nil {
-			return err
-		}
-		if err := checkAddrIn("ip6", a.net.Addr6, subnet); err != nil {
-			return err
-		}
-		a.Gateway6 = gatewayOf(subnet)
-		a.net.Subnet6 = subnet
-	}
 	return nil
 }
 

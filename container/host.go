@@ -106,6 +106,9 @@ func (h *Host) dial() (err error) {
 	return err
 }
 
+// asksBeside says whether questions may be asked beside the making of a pair: with a tracer, things are told one after the other.
+func (h *Host) asksBeside() bool { return h.tracer == nil && !h.plans }
+
 // config is how a socket is dialled. The calling thread is in the namespace that it is for.
 func (h *Host) config(namespace string, family int) wire.Config {
 	c := wire.Config{Namespace: namespace, Tracer: h.tracer}

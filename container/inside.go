@@ -63,7 +63,7 @@ func (a *attacher) openAhead() {
 		return
 	}
 	err := a.openInside()
-	if err == nil && a.host.tracer == nil { // with one, things are told one after the other
+	if err == nil && a.host.asksBeside() {
 		a.seen, _ = a.host.nat.Look(&nat.Attachment{IPv4: a.place4(), IPv6: a.place6()}) // if it fails, the attach will say why
 	}
 	a.opening <- err

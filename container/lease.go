@@ -156,7 +156,7 @@ func (c *clearer) clear(ctx context.Context, err error) (again bool, reason erro
 		return false, c.full(none)
 	case errors.As(err, new(*nat.NetworkError)) && !c.moved:
 		c.moved = true
-		c.net.Subnet, c.net.Subnet6 = c.asked[0], c.asked[1]
+		c.forget()
 		return true, c.chooseSubnets()
 	}
 	if all, ok := err.(wire.Errors); ok {

@@ -44,7 +44,7 @@ func TestEachMessageRefused(t *testing.T) {
 			w.attach(container.Network{Name: "other", Internal: true}) // with the subnet's rules, which stay with the subnet
 		}
 		before := w.picture(w.host, box)
-		for number := int64(0); w.refuseOne(c.net, box, number, before); number++ {
+		for number := int64(0); w.refuseOne(c.net, box, number, before, c.others); number++ {
 			w.refuseFrom(c.net, box, number, before)
 			if number > 200 || t.Failed() {
 				t.Fatalf("message %d", number)
@@ -80,10 +80,18 @@ func TestEachAnswerLost(t *testing.T) {
 	}
 }
 
-// refuseOne attaches while one message is refused. It reports whether there was such a message.
-func (w *town) refuseOne(n container.Network, box *clab.Host, number int64, before []clab.State) bool {
+// refuseOne attaches while one message is refused, by a host that has attached before, or not. It reports whether there was such a message.
+func (w *town) refuseOne(n container.Network, box *clab.Host, number int64, before []clab.State, again bool) bool {
 	w.t.Helper()
-	h, f := w.faulty(number, number+1)
+	h, f := w.faulty(math.MaxInt64, math.MaxInt64)
+	if again { // it goes by what it remembers
+		_, err := h.Attach(w.t.Context(), n, box.NS())
+		must(w.t, err)
+		_, err = h.Detach(n.Name)
+		must(w.t, err)
+		f.sent.Store(0)
+	}
+	f.first, f.end = number, number+1
 	_, err := h.Attach(w.t.Context(), n, box.NS())
 	must(w.t, h.Close())
 	if open := f.leaked(); open > 0 {

@@ -49,9 +49,10 @@ func (a *attacher) chooseUplinks(gen uint32) ([]uplink, error) {
 		switch {
 		case errors.Is(err, unix.ENETUNREACH):
 			return a.host.withRecorded(gen, nil)
-		case err == nil && r.DstLen == 0 && r.Type == unix.RTN_UNICAST && same != nil:
+		case err == nil && same != nil:
+			a.host.lastOut.Store(same)
 			return a.host.withRecorded(gen, []uplink{*same})
-		case err == nil && r.DstLen == 0 && r.Type == unix.RTN_UNICAST && len(r.OutLinks()) > 0:
+		case err == nil && isDefault(r) && len(r.OutLinks()) > 0:
 			ups, err := a.host.findUplinks(a.net, []rtnl.Route{*r})
 			if err != nil {
 				return nil, err
@@ -68,18 +69,21 @@ func (a *attacher) chooseUplinks(gen uint32) ([]uplink, error) {
 	return a.host.findUplinks(a.net, a.routes)
 }
 
-// wayOut finds the route out that is in force, and the link, if it leaves by one that is no host end; else none.
+// wayOut finds the route out that is in force, and the link, if it is a plain default route by the one that an attach has been told of before; else none.
 func (h *Host) wayOut() (*rtnl.Route, *uplink, error) {
 	r := new(rtnl.Route)
 	if err := h.rtnl.Do(rtnl.AskRouteTo(outside, r).Expecting(unix.ENETUNREACH)); err != nil {
 		return nil, nil, err
 	}
 	links := r.OutLinks()
-	if len(links) != 1 {
+	if len(links) != 1 || !isDefault(r) {
 		return r, nil, nil
 	}
 	return r, h.sameOut(links[0]), nil
 }
+
+// isDefault says whether a route is a plain default route.
+func isDefault(r *rtnl.Route) bool { return r.DstLen == 0 && r.Type == unix.RTN_UNICAST }
 
 // sameOut is the link with this index, if an attach has been told before that it leads out and is no host end, and its name is still the same; else nil.
 func (h *Host) sameOut(index uint32) *uplink {

@@ -184,6 +184,9 @@ type Sight struct {
 	free [2]free // by family; not valid where it has to be looked for
 }
 
+// IsAt reports whether the ruleset's generation id was this one; a nil Sight has seen none.
+func (s *Sight) IsAt(gen uint32) bool { return s != nil && s.gen == gen }
+
 // Look looks beforehand at what Attach would look at first. What changes in between costs Attach a second look, and no more: see Attachment.Seen.
 //
 // It reads the generation id, and in the same send looks which addresses are free. That is so at this id, unless it was remembered at another one

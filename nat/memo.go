@@ -27,6 +27,14 @@ type memory struct {
 	chains uint64 // how many there were
 }
 
+// Remembered is the generation id at which plumb's table stood when an attach or a question was about it last; 0 where that is not known.
+func (c *Conn) Remembered() (gen uint32) {
+	if m := c.known.last(); m.stands {
+		gen = m.gen
+	}
+	return gen
+}
+
 // at returns what is known at a generation id.
 func (m *memory) at(gen uint32) memo {
 	m.mu.Lock()
