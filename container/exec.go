@@ -64,7 +64,7 @@ func (u User) String() string {
 // The command has the namespaces of process PID, those that differ from this process's, its root directory, the environment that it was started
 // with, and no more capabilities than its bounding set; no_new_privs, if PID has it. In one of StartProcess's containers that is what the container's own
 // command has. What cannot be known of another program's process is its seccomp filter, and what is not copied its resource
-// limits, cgroup and security label. If one of the streams is a terminal, the command cannot type on it.
+// limits, but for the soft one of open files, its cgroup and security label. If one of the streams is a terminal, the command cannot type on it.
 //
 // The command ends with this process, with ctx, and with its pid namespace. Its own children end with the pid namespace only.
 //

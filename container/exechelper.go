@@ -62,6 +62,9 @@ func (h *execHelper) prepare() error {
 		return err
 	}
 	h.waitForTerminal(s)
+	if err := h.limitFiles(s); err != nil {
+		return err
+	}
 	h.exec(s)
 	return s.err
 }
@@ -157,6 +160,20 @@ func (h *execHelper) limitCaps(s *script) error {
 		caps[i].Effective, caps[i].Inheritable = caps[i].Permitted, 0
 	}
 	s.add(stageDrop, unix.SYS_CAPSET, s.address(unsafe.Pointer(header)), s.address(unsafe.Pointer(caps)))
+	return nil
+}
+
+// limitFiles gives the process the soft limit of open files that the container's has, as far as its own hard limit goes.
+func (h *execHelper) limitFiles(s *script) error {
+	if h.spec.OpenFiles == 0 {
+		return nil
+	}
+	limit := new(unix.Rlimit)
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, limit); err != nil {
+		return os.NewSyscallError("getrlimit", err)
+	}
+	limit.Cur = min(h.spec.OpenFiles, limit.Max)
+	s.add("limit the open files", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, s.address(unsafe.Pointer(limit)), 0)
 	return nil
 }
 

@@ -26,6 +26,7 @@ type execSpec struct {
 	Limit      bool   // to the capabilities in Caps
 	Caps       uint64 // bits as in /proc/PID/status
 	User       *User
+	OpenFiles  uint64 // limit of open files (RLIMIT_NOFILE), the soft one; 0 leaves it as it is
 }
 
 // The descriptors of the helper besides 0, 1, 2 and socketFD.
@@ -42,12 +43,12 @@ func (s execSpec) frame() frame {
 	if s.User != nil {
 		user = s.User.String()
 	}
-	f := frame{s.Dir, strconv.Itoa(s.Namespaces), strconv.FormatBool(s.Root), strconv.FormatBool(s.NoNewPrivs), caps, user, strconv.Itoa(len(s.Args))}
+	f := frame{s.Dir, strconv.Itoa(s.Namespaces), strconv.FormatBool(s.Root), strconv.FormatBool(s.NoNewPrivs), caps, user, strconv.FormatUint(s.OpenFiles, 10), strconv.Itoa(len(s.Args))}
 	return append(append(f, s.Args...), s.Env...)
 }
 
 func receiveExecSpec(r frameReader) (s execSpec, err error) {
-	f, err := receiveFrame(r, 8)
+	f, err := receiveFrame(r, 9)
 	if err != nil {
 		return s, err
 	}
@@ -67,11 +68,14 @@ func receiveExecSpec(r frameReader) (s execSpec, err error) {
 		}
 		s.User = &user
 	}
-	args, err := strconv.Atoi(f[6])
-	if err != nil || args < 1 || args > len(f)-7 {
-		return s, fmt.Errorf("a spec with %q arguments among %d strings", f[6], len(f))
+	if s.OpenFiles, err = strconv.ParseUint(f[6], 10, 64); err != nil {
+		return s, fmt.Errorf("a spec with a limit of %q open files", f[6])
 	}
-	s.Args, s.Env = f[7:7+args], f[7+args:]
+	args, err := strconv.Atoi(f[7])
+	if err != nil || args < 1 || args > len(f)-8 {
+		return s, fmt.Errorf("a spec with %q arguments among %d strings", f[7], len(f))
+	}
+	s.Args, s.Env = f[8:8+args], f[8+args:]
 	return s, nil
 }
 

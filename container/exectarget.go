@@ -52,6 +52,9 @@ func openTarget(spec ExecSpec) (*execTarget, error) {
 	if err = t.checkNetNS(pidfd, spec); err == nil {
 		err = t.read("/proc/" + strconv.Itoa(spec.PID))
 	}
+	if err == nil {
+		err = t.readLimit(spec.PID)
+	}
 	if ended := checkAlive(pidfd); ended != nil { // and what was read may be another's
 		err = ended
 	}
@@ -144,6 +147,17 @@ func (t *execTarget) readStatus(file string) error {
 	if !t.spec.Limit {
 		return fmt.Errorf("%s has no line CapBnd: %w", file, unix.ENOTSUP)
 	}
+	return nil
+}
+
+// readLimit reads how many files the process may have open. The helper's own limit is not the one that it was started with: Go raises it for itself as far
+// as it goes (os/rlimit.go), which some programs are not made for, as they close each descriptor that there could be.
+func (t *execTarget) readLimit(pid int) error {
+	var limit unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+		return fmt.Errorf("read its limit of open files: %w", err)
+	}
+	t.spec.OpenFiles = limit.Cur
 	return nil
 }
 

@@ -45,7 +45,7 @@ func TestExecFramesGoThereAndBack(t *testing.T) {
 	var b bytes.Buffer
 	specs := []execSpec{
 		{Args: []string{"sh", ""}, Env: []string{"A=b"}, Dir: "/tmp", Namespaces: unix.CLONE_NEWNET | unix.CLONE_NEWUSER, Root: true, NoNewPrivs: true, Limit: true, Caps: 1<<63 | 5, User: &User{1, 2}},
-		{Args: []string{"true"}, Env: []string{}, Limit: true},
+		{Args: []string{"true"}, Env: []string{}, Limit: true, OpenFiles: 1 << 62},
 		{Args: []string{"true"}, Env: []string{}, Namespaces: unix.CLONE_NEWNET},
 	}
 	for _, spec := range specs {

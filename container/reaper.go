@@ -32,6 +32,7 @@ func reap(file string, args []string) int {
 		fmt.Fprintf(os.Stderr, "plumb: %v\n", explainExec(file, errors.Unwrap(err)))
 		return (&StartError{Stage: stageExec, Err: err}).Status()
 	}
+	takeLimit(child.Pid)
 	giveForeground(child.Pid)
 	go func() {
 		for sig := range signals {
@@ -56,6 +57,14 @@ func reap(file string, args []string) int {
 		case pid == child.Pid:
 			return status.ExitStatus()
 		}
+	}
+}
+
+// takeLimit takes the limit of open files of the child, which has the one that PID 1 was started with: Go has raised PID 1's (os/rlimit.go), and Exec goes by that.
+func takeLimit(child int) {
+	var limit unix.Rlimit
+	if unix.Prlimit(child, unix.RLIMIT_NOFILE, nil, &limit) == nil {
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) // it may always be lowered
 	}
 }
 

@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// running starts a container that runs until the test ends.
+// running starts a container that runs until the test ends. It may have 77 files open, until it asks for more.
 func (s *site) running(args ...string) {
 	s.t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.Command(s.plumb, append(append([]string{"run", "--dns", "8.8.8.8"}, args...), "--", "sh", "-c", "echo mine >/run/mark; echo ready; read end")...)
+	cmd := exec.Command("/bin/sh", append(append([]string{"-c", `ulimit -Sn 77; exec "$0" run --dns 8.8.8.8 "$@"`, s.plumb}, args...),
+		"--", "sh", "-c", "echo mine >/run/mark; echo ready; read end")...)
 	cmd.Env = append(os.Environ(), "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
 	cmd.Stdout, cmd.Stderr = w, w
 	stdin, err := cmd.StdinPipe()
@@ -81,6 +82,19 @@ func TestExec(t *testing.T) {
 	} {
 		if r := s.run(append([]string{"exec"}, strings.Fields(c.args)...)...); r != (result{c.status, "", c.want}) {
 			t.Errorf("exec %s: %+v, want status %d and\n%s", c.args, r, c.status, c.want)
+		}
+	}
+}
+
+// Go raises the limit of open files of plumb itself, and of PID 1 where that is plumb's. A command has what it would have without.
+func TestExecOpenFiles(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, init := range []string{"--init=false", "--init"} {
+		name := "web" + init[len(init)-1:]
+		s.running("--name", name, init)
+		if out := s.succeeds("exec", name, "sh", "-c", "ulimit -Sn"); out != "77\n" {
+			t.Errorf("%s: it may have %q files open, want 77", init, out)
 		}
 	}
 }
