@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,20 +23,41 @@ func AwaitLocal(ctx context.Context, c, events *Conn, addr netip.Addr) error {
 	if err := events.Subscribe(GroupIPv6Route); err != nil {
 		return err
 	}
-	if local, err := c.isLocal(addr); local || err != nil {
-		return err
+	for {
+		if local, err := c.isLocal(addr); local || err != nil {
+			return err
+		}
+		come, err := events.comesLocal(ctx, addr)
+		if come || err != nil {
+			return err
+		}
 	}
-	come := errors.New("the address's local route has come")
-	err := events.Events(ctx, func(e Event) error {
+}
+
+// relook is after what time without an event AwaitLocal asks again. The kernel tells of a route an instant before it lets anybody find it (fib6_add_rt2node sets
+// RTN_RTINFO last, net/ipv6/ip6_fib.c). Who subscribes between the two, and asks between the two, has missed the one and does not see the other.
+const relook = 10 * time.Millisecond
+
+// comesLocal waits for the event of an address's local route, as long as relook.
+func (c *Conn) comesLocal(ctx context.Context, addr netip.Addr) (come bool, err error) {
+	within, cancel := context.WithTimeout(ctx, relook)
+	defer cancel()
+	has := errors.New("the address's local route has come")
+	err = c.Events(within, func(e Event) error {
 		if e.Route != nil && !e.Deleted && e.Route.isLocal(addr) {
-			return come
+			return has
 		}
 		return nil
 	})
-	if errors.Is(err, come) {
-		return nil
+	switch {
+	case errors.Is(err, has):
+		return true, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case within.Err() != nil:
+		return false, nil
 	}
-	return err
+	return false, err
 }
 
 func (c *Conn) isLocal(addr netip.Addr) (bool, error) {
