@@ -24,10 +24,11 @@ type recollection struct {
 }
 
 // recall is look by what the attach before this one has left behind, and says whether that is known. Whether it is so still is for confirm to see, once
-// the pair is made: the first question takes the longest, as what the kernel needs for it has to come into the caches, and openAhead asks it meanwhile.
+// the pair is made: the first question takes the longest, as what the kernel needs for it has to come into the caches, and openAhead asks it meanwhile. (A program that is about to
+// end has no openAhead.)
 func (a *attacher) recall() bool {
 	r := &recollection{a.host.nat.Remembered(), a.host.lastOut.Load()}
-	if r.gen == 0 || r.out == nil || len(a.net.Uplinks) > 0 || !a.host.asksBeside() {
+	if r.gen == 0 || r.out == nil || len(a.net.Uplinks) > 0 || a.host.ending || !a.host.asksBeside() {
 		return false
 	}
 	a.recalled = r

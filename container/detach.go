@@ -71,7 +71,7 @@ func (h *Host) detach(name, link, anyName string) (found bool, err error) {
 	tell.next("give back the leases", "with all that the rules know of the container, in one transaction; connections over its addresses are forgotten")
 	h.flush(addrsOf(leases), publish)
 	for i := range leases {
-		_, err := h.nat.Reclaim(&leases[i], publish...)
+		_, err := h.nat.Reclaim(&leases[i])
 		errs = append(errs, err)
 	}
 	tell.next("remove the pair of links", "the other end goes with the one")

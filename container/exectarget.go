@@ -52,9 +52,6 @@ func openTarget(spec ExecSpec) (*execTarget, error) {
 	if err = t.checkNetNS(pidfd, spec); err == nil {
 		err = t.read("/proc/" + strconv.Itoa(spec.PID))
 	}
-	if err == nil {
-		err = t.readLimit(spec.PID)
-	}
 	if ended := checkAlive(pidfd); ended != nil { // and what was read may be another's
 		err = ended
 	}
@@ -99,6 +96,9 @@ func checkAlive(pidfd int) error {
 // namespace afterwards has never left it, so what was read before is over ours. (Nobody comes back from a user namespace to the one above.)
 func (t *execTarget) read(proc string) error {
 	if err := t.readStatus(proc + "/status"); err != nil {
+		return err
+	}
+	if err := t.readLimit(proc + "/limits"); err != nil {
 		return err
 	}
 	for _, kind := range kinds {
@@ -150,15 +150,21 @@ func (t *execTarget) readStatus(file string) error {
 	return nil
 }
 
-// readLimit reads how many files the process may have open. The helper's own limit is not the one that it was started with: Go raises it for itself as far
-// as it goes (os/rlimit.go), which some programs are not made for, as they close each descriptor that there could be.
-func (t *execTarget) readLimit(pid int) error {
-	var limit unix.Rlimit
-	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
-		return fmt.Errorf("read its limit of open files: %w", err)
+// readLimit reads how many files the process may have open, which prlimit(2) would tell only of a process with our ids. The helper's own limit is not the one
+// that it was started with: Go raises it for itself as far as it goes (os/rlimit.go), which some programs are not made for, as they close each descriptor
+// that there could be.
+func (t *execTarget) readLimit(file string) error {
+	limits, err := os.ReadFile(file)
+	if err != nil {
+		return err
 	}
-	t.spec.OpenFiles = limit.Cur
-	return nil
+	for line := range strings.Lines(string(limits)) {
+		if soft, is := strings.CutPrefix(line, "Max open files"); is {
+			t.spec.OpenFiles, err = strconv.ParseUint(strings.Fields(soft)[0], 10, 64)
+			return err
+		}
+	}
+	return fmt.Errorf("%s has no line Max open files: %w", file, unix.ENOTSUP)
 }
 
 // openRoot opens the process's root directory, unless it is ours in our own mounts. That of the mount namespace need not be it: where

@@ -52,6 +52,7 @@ type HostOptions struct {
 
 	// Ending is for a program that is to end when it has closed the host: what the kernel takes its time for, when it is told that something is to
 	// go, is left to the kernel. The last of it is done some 20 ms after the program has ended.
+	// The calling thread is taken into other namespaces for a moment, instead of one of its own: see netns.NS.DoHere.
 	Ending bool
 }
 
@@ -138,7 +139,7 @@ func (h *Host) closeLater(c *nat.Conn) bool {
 	return h.ending
 }
 
-// Close closes the sockets. What is attached stays attached.
+// Close closes the sockets, when nothing else uses the host any more. What is attached stays attached.
 func (h *Host) Close() error {
 	errs := []error{h.proc.close()}
 	if h.nat != nil && (!h.nat.Removed() || !h.closeLater(h.nat)) {

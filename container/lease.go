@@ -226,7 +226,7 @@ func (h *Host) release(leases []nat.Lease, publish []Publish, places ...netip.Pr
 	tell.next("give back the leases", "with all that the rules know of the container, in one transaction; connections over its addresses are forgotten")
 	h.flush(addrsOf(leases), publish)
 	for i := range leases { // the first takes the others along
-		if _, err := h.nat.Reclaim(&leases[i], publish...); err != nil {
+		if _, err := h.nat.Reclaim(&leases[i]); err != nil {
 			tell.end(err)
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 	"plumb/nat"
 )
 
-// A detach asks for what is the container's own, and for a few others, however many there are: it lists no set that has elements of each.
+// A detach asks for the container's own leases, and for a few others, however many there are: it lists none of them. Published ports are listed, and its own go.
 func TestDetachAmongMany(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
@@ -39,7 +39,7 @@ func TestDetachAmongMany(t *testing.T) {
 		t.Error("it was not found")
 	}
 	for _, e := range log.events {
-		if e.Sent && strings.HasPrefix(e.Purpose, "list the elements of ") {
+		if e.Sent && strings.HasPrefix(e.Purpose, "list the elements of set lease") {
 			t.Errorf("%s", e.Purpose)
 		}
 	}

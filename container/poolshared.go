@@ -156,7 +156,7 @@ func (s *SharedPool) send(r *readyNet) error {
 
 // Take gives a container a network that is ready. What n leaves open is as the pool has it; what the pool has not is a *FlagError, see Host.Attach for
 // others. Without a name the container keeps the one that the network was made with, which takes less than half the time: until Refill, or Close, has said
-// that it is in use, it is listed as ready. Who listens to what happens to links hears of a name with that, too. The error is ErrPoolEmpty where none is ready.
+// that it is in use, it is listed as ready. Who listens to what happens to links, such as those who answer names for other containers, hears of a name with that, too. The error is ErrPoolEmpty where none is ready.
 func (s *SharedPool) Take(ctx context.Context, n Network) (*Taken, error) {
 	if err := n.checkTaken(); err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ func reap(file string, args []string) int {
 }
 
 // takeLimit takes the limit of open files of the child, which has the one that PID 1 was started with: Go has raised PID 1's (os/rlimit.go), and Exec goes by that.
+// A child that has become another user by now does not show it; then PID 1's stays.
 func takeLimit(child int) {
 	var limit unix.Rlimit
 	if unix.Prlimit(child, unix.RLIMIT_NOFILE, nil, &limit) == nil {

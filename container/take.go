@@ -117,7 +117,7 @@ func (t *taking) whose() []string {
 // rename gives the host end the container's name, if that is another, and those of with.
 func (t *taking) rename(ctx context.Context, with []string) error {
 	link, altName := hostLink(t.Name)
-	t.names = make([]string, 0, 5)
+	t.names = make([]string, 0, 4)
 	if t.Name != t.ready.Name {
 		t.names = append(t.names, link)
 	}

@@ -27,14 +27,11 @@ func (c *Conn) Detach(a *Attachment, forwarding Switch) (last bool, err error) {
 
 // Reclaim removes a lease, and all of the attachment that it belongs to, as long as it is still that lease: same link, same taking. It reports
 // whether it was. Between looking and removing nobody can have taken the address anew: the batch carries the generation id.
-//
-// What the caller knows to be published of it, which has to be all or nothing, is asked for by its keys. Where it knows nothing, or the table has something
-// else, all published ports are listed.
-func (c *Conn) Reclaim(l *Lease, published ...Publish) (removed bool, err error) {
+func (c *Conn) Reclaim(l *Lease) (removed bool, err error) {
 	for range staleTries {
 		// What is to be removed is looked up first: the less there is between the generation id and the batch, the better. It is
 		// written into the table once and for all, with the lease.
-		requests, addrs, err := c.releaseRequests(l, published)
+		requests, addrs, err := c.releaseRequests(l)
 		if err != nil {
 			return false, fmt.Errorf("give %s back: %w", l.Addr, err)
 		}
@@ -69,7 +66,7 @@ func (c *Conn) Reclaim(l *Lease, published ...Publish) (removed bool, err error)
 
 // releaseRequests remove all of the attachment that a lease belongs to. What map link says of a link of that name may be of another
 // attachment by now; then the lease alone goes.
-func (c *Conn) releaseRequests(l *Lease, known []Publish) ([]wire.Request, []netip.Addr, error) {
+func (c *Conn) releaseRequests(l *Lease) ([]wire.Request, []netip.Addr, error) {
 	h, err := c.Holding(l.Link)
 	if errors.Is(err, unix.ENOENT) || err == nil && !h.Comment.same(l.Comment) {
 		addrs := []netip.Addr{l.Addr}
@@ -78,7 +75,7 @@ func (c *Conn) releaseRequests(l *Lease, known []Publish) ([]wire.Request, []net
 	if err != nil {
 		return nil, nil, err
 	}
-	published, err := c.portsTo(h, known)
+	published, err := c.portsTo(h)
 	return removals(nil, h, published, h.addrs()), h.addrs(), err
 }
 

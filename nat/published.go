@@ -7,8 +7,6 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
-
-	"plumb/rtnl/wire"
 )
 
 // A Published is one published port, as the table has it.
@@ -55,13 +53,10 @@ func (c *Conn) portsOf(f *ipFamily) ([]Published, error) {
 	return all, nil
 }
 
-// portsTo are the published ports that lead to a holder's addresses.
-func (c *Conn) portsTo(h *Holding, known []Publish) ([]Published, error) {
+// portsTo are the published ports that lead to a holder's addresses. All are listed: the table alone knows which those are.
+func (c *Conn) portsTo(h *Holding) ([]Published, error) {
 	if h.Comment.Options&ports == 0 {
 		return nil, nil
-	}
-	if all := c.portsAmong(known, h); len(all) > 0 {
-		return all, nil
 	}
 	var all []Published
 	for _, addr := range h.addrs() {
@@ -76,46 +71,6 @@ func (c *Conn) portsTo(h *Holding, known []Publish) ([]Published, error) {
 		}
 	}
 	return all, nil
-}
-
-// mostAsked is how many ports are asked for by their keys: more take longer than to list some hundreds.
-const mostAsked = 64
-
-// portsAmong are the published ports of known, if all of them lead to a holder's addresses; else none.
-func (c *Conn) portsAmong(known []Publish, h *Holding) []Published {
-	var all []Published
-	var requests []wire.Request
-	var answers [mostAsked]ElementList
-	for _, addr := range h.addrs() {
-		f := familyOf(addr)
-		for i := range known {
-			p := &known[i]
-			for n := uint16(0); p.concerns(f) && n < p.Count; n++ {
-				if len(all) == mostAsked {
-					return nil
-				}
-				set, key := p.mapOf(f), p.key(n)
-				ask := &ElementList{Header: inet, Table: TableName, Set: set, Elements: []Element{{Key: key}}}
-				r := getSetElem.New(0, ask, "get an element of set "+set).Expecting(unix.ENOENT)
-				requests = append(requests, wire.Into(r, &newSetElem, &answers[len(all)]))
-				all = append(all, Published{set: set, key: key, Target: netip.AddrPortFrom(addr, p.Port+n)})
-			}
-		}
-	}
-	if c.wire.Do(requests...) != nil {
-		return nil
-	}
-	for i := range all {
-		if len(answers[i].Elements) != 1 {
-			return nil
-		}
-		is, ok := portOf(familyOf(all[i].Target.Addr()), all[i].set, &answers[i].Elements[0])
-		if !ok || is.Target != all[i].Target {
-			return nil
-		}
-		all[i] = is
-	}
-	return all
 }
 
 // isEmpty reports whether the kernel says that a set has no elements. Before Linux 6.17 it does not say.

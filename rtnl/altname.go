@@ -2,6 +2,7 @@ package rtnl
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"plumb/rtnl/wire"
@@ -40,7 +41,7 @@ func AddAltNames(index uint32, names []string, purpose string) wire.Request {
 
 // AddAltNamesQuietly does what AddAltNames asks for, and has the kernel tell nobody, until something else changes the link. Of a link that is up it would
 // tell not only those who listen: each part of the kernel does what it does for a link whose cable was put in (netdev_state_change), which takes several
-// times as long as all else. names may have room for one more.
+// times as long as all else. Names have at most 127 bytes.
 //
 // They are followed by one that is too long. There the kernel stops, and returns before it tells (rtnl_linkprop, net/core/rtnetlink.c). A kernel that took
 // back then what it has done would be asked once more, the usual way; what this one does is seen the first time that the first name has at most 15 bytes.
@@ -48,7 +49,7 @@ func (c *Conn) AddAltNamesQuietly(index uint32, names []string, purpose string) 
 	if !c.keepsNames.Load() && len(names[0]) >= unix.IFNAMSIZ {
 		return c.Do(AddAltNames(index, names, purpose))
 	}
-	err := c.Do(AddAltNames(index, append(names, tooLong), purpose).Expecting(unix.ERANGE))
+	err := c.Do(AddAltNames(index, append(slices.Clip(names), tooLong), purpose).Expecting(unix.ERANGE))
 	if !errors.Is(err, unix.ERANGE) {
 		return err
 	}

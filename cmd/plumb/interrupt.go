@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An interruptible is a context that SIGINT, SIGTERM and SIGHUP end, once it has been asked anything. Until then they are ignored: what does not wait is done
-// to its end, in a few milliseconds. To catch them Go starts a thread, and changes threads twice for each signal, and again to let go of it.
+// An interruptible is a context that SIGINT, SIGTERM and SIGHUP end, once it has been asked anything. Until then they are ignored, and lost: what does not wait is done
+// to its end, in a few milliseconds, and what waits for a name or an address after all does so for a second at most. To catch them Go starts a thread, and changes threads twice for each signal, and again to let go of it.
 type interruptible func() context.Context
 
 func newInterruptible() interruptible {

@@ -16,7 +16,7 @@ type Config struct {
 	Namespace string // a name for the namespace, for traces
 	Tracer    Tracer // nil for none
 
-	Brief bool // the socket is one for answers, as the function Brief opens it
+	Brief bool // the socket is one for answers, as the function Brief opens it; Close must not come while another call is under way
 
 	// Transport takes the place of a netlink socket in the calling thread's network namespace.
 	Transport Transport
