@@ -216,6 +216,25 @@ func TestExecUser(t *testing.T) {
 	}
 }
 
+// A container whose own command is another user, as which of its limits only its file in /proc tells.
+func TestExecBesideAnotherUser(t *testing.T) {
+	t.Parallel()
+	if !idMapped(t, 12) {
+		t.Skip("needs a user other than 0")
+	}
+	p := background(t, container.ProcessSpec{}, "ulimit -Sn 77; echo ready; exec setpriv --reuid 12 --regid 12 --clear-groups sleep 1000")
+	for { // until it is that user
+		status, err := os.ReadFile("/proc/" + itoa(p.PID()) + "/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(status), "\nUid:\t12\t12") {
+			break
+		}
+	}
+	insideOutputs(t, container.ExecSpec{PID: p.PID()}, map[string]string{"id -u; ulimit -Sn": "0\n77\n"})
+}
+
 func TestParseUser(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]container.User{"0": {}, "7": {7, 7}, "7:0": {UID: 7}, "4294967294:1": {4294967294, 1}} {
