@@ -29,8 +29,8 @@ shorten that, but many can share it (` + "`plumb detach` of several names, `--al
 when it is closed. What is left is the end of the container's mount and pid namespaces. runc and crun make no network at all; podman and docker do.`,
 	"tear-down": `A namespace that stays has its pair removed by RTM_DELLINK, which returns when the kernel's readers have gone by.`,
 	"all":       `The kernel takes most of it for the one RTM_DELLINK of all, in which it unregisters each link; the rest is one transaction of nftables.`,
-	"take": `A tenth of the floor is the time of a message or two that change a link: what Take sends and waits for before it returns is all that counts, and the rows of
-messages are the kernel's time. To come below, less of it would have to be waited for.`,
+	"take": `One message names the network, and changes no link as the kernel sees it; where the pool's own name will do there is none. Where others have run before, as here, the caches
+are cold, and each system call with the code around it takes several times what it takes in a loop (` + "`go test -bench PoolTake ./container`" + `): less code would be needed.`,
 	"many": `What grows with the links that there are grows in the kernel; ` + "`go test -bench Kth ./container`" + ` puts it beside bare links.`,
 	"memory": `What is the process's own is Go's heap, its stacks, and the runtime's own; pages of the program's file are shared by all that run it, and the kernel may drop them.
 A smaller program has fewer.`,
