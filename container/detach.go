@@ -154,10 +154,14 @@ func (h *Host) withdraw(link *rtnl.Link) error {
 	}
 	if id, ok := identityOf(link); ok && id.addr6.IsValid() {
 		err := h.rtnl.Do(delRoute6(link.Index, link.Name, id.addr6.Addr()))
-		return ignore(unix.ESRCH, ignore(unix.ENODEV, err))
+		return ignoreGone6(ignore(unix.ENODEV, err))
 	}
 	return nil
 }
+
+// ignoreGone6 ignores that a route of IPv6 was not there to be removed: ESRCH, or ENOENT where somebody else has removed it between the kernel's look for it and
+// its removal (fib6_del, net/ipv6/ip6_fib.c).
+func ignoreGone6(err error) error { return ignore(unix.ESRCH, ignore(unix.ENOENT, err)) }
 
 // delRoute6 removes the route to a container. That of IPv4 goes with the gateway's address, which is the link's own.
 func delRoute6(index uint32, link string, addr netip.Addr) wire.Request {
@@ -196,7 +200,7 @@ func (h *Host) Release(a *Attachment) (err error) {
 	}
 	var errs []error
 	for _, e := range wire.Refusals(h.rtnl.Do(requests...)) {
-		errs = append(errs, ignore(unix.ESRCH, ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, e))))
+		errs = append(errs, ignoreGone6(ignore(unix.EADDRNOTAVAIL, ignore(unix.ENODEV, e))))
 	}
 	tell.end(errors.Join(errs...))
 	return errors.Join(append(errs, h.release(a.leases, a.Publish, a.Addr, a.Addr6))...)
