@@ -70,20 +70,22 @@ func (h *Host) sweep(leased uint32, places []netip.Prefix) error {
 	if err != nil {
 		return fmt.Errorf("read the leases: %w", err)
 	}
-	few := enough
+	met := 0
 	for _, i := range rand.Perm(len(leases)) {
-		free, err := h.reclaim(&leases[i], false)
-		if err != nil {
+		if done, err := h.meet(&leases[i], &met); done || err != nil {
 			return err
-		}
-		if !free {
-			few--
-		}
-		if few == 0 {
-			break
 		}
 	}
 	return nil
+}
+
+// meet takes a lease out of the table if it is stale, and else counts it. done says that enough were met.
+func (h *Host) meet(lease *nat.Lease, met *int) (done bool, err error) {
+	free, err := h.reclaim(lease, false)
+	if err == nil && !free {
+		*met++
+	}
+	return *met == enough, err
 }
 
 // sample is a sweep of some of the lowest addresses of a subnet, as those most likely to be leased, so that nobody need list a thousand leases. It is false
@@ -98,7 +100,7 @@ func (h *Host) sample(leased uint32, places []netip.Prefix) (alive bool, err err
 	first, _ := hosts(place.Masked())
 	room := 1 << min(place.Addr().BitLen()-place.Bits(), 16)
 	numbers := rand.Perm(min(room, int(leased)))
-	few := enough
+	met := 0
 	for _, n := range numbers[:min(len(numbers), 4*enough)] {
 		lease, err := h.nat.Lease(nth(first, uint32(n)))
 		if errors.Is(err, unix.ENOENT) {
@@ -107,15 +109,8 @@ func (h *Host) sample(leased uint32, places []netip.Prefix) (alive bool, err err
 		if err != nil {
 			return false, fmt.Errorf("read a lease: %w", err)
 		}
-		free, err := h.reclaim(lease, false)
-		if err != nil {
-			return false, err
-		}
-		if !free {
-			few--
-		}
-		if few == 0 {
-			return true, nil
+		if done, err := h.meet(lease, &met); done || err != nil {
+			return done, err
 		}
 	}
 	return false, nil

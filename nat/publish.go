@@ -172,10 +172,6 @@ func ProtoName(proto uint8) string {
 	return fmt.Sprint(proto)
 }
 
-func (p *Published) published() *PublishedError {
-	return &PublishedError{Proto: p.Proto, Host: p.Host, Port: p.HostPort, Name: p.Name, Target: p.Target.Addr()}
-}
-
 // choosePorts chooses host ports where none is given, and refuses those that a port of all addresses and one of a single address would
 // both claim. What is in the way in the same map the kernel itself refuses (NLM_F_EXCL). The caller's batch carries the
 // generation id of before.

@@ -21,6 +21,10 @@ type Published struct {
 	key *Data
 }
 
+func (p *Published) published() *PublishedError {
+	return &PublishedError{Proto: p.Proto, Host: p.Host, Port: p.HostPort, Name: p.Name, Target: p.Target.Addr()}
+}
+
 // Ports returns all published ports; none where plumb's table is not there. A range is as many.
 func (c *Conn) Ports() ([]Published, error) {
 	var all []Published
